@@ -1,0 +1,85 @@
+# mosaik toolkit for C: every task of the project. `make` builds, `make check` tests, `make demo` shows.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION := $(shell cat VERSION)
+
+PROGRAMS := $(notdir $(patsubst %/,%,$(wildcard cmd/*/)))
+# Rooms in their order: a file may include its own room and earlier ones (docs/architecture.md).
+ROOMS := base crypto wire core store quic runtime cli
+
+CC      ?= cc
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
+CFLAGS  ?= -O2 -g
+ifdef SANITIZE
+CFLAGS  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
+MSK_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(WARN) -MMD -MP -fstack-protector-strong -ffunction-sections -fdata-sections \
+             -DMSK_VERSION='"$(VERSION)"' $(DEPS_CFLAGS) $(CFLAGS)
+MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all setup demo check check-unit check-bats check-interop bench fuzz asan lint format man install clean
+
+all: $(PROGRAMS:%=$(BUILD)/bin/%)
+
+# ---- what must be on the machine (deps/setup), and where it is
+ifeq ($(filter clean format,$(MAKECMDGOALS)),)
+include $(BUILD)/deps.mk
+endif
+$(BUILD)/deps.mk: deps/setup deps/packages
+	@mkdir -p $(@D)
+	deps/setup build
+	deps/setup --print-env >$@
+
+# ---- objects, one archive per room
+sources = $(sort $(wildcard lib/$(1)/*.c))
+define room
+$(BUILD)/lib$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
+	@rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room,$(r))))
+
+$(BUILD)/%.o: %.c $(BUILD)/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(MSK_CFLAGS) -c -o $@ $<
+
+# Libraries a room needs from outside; the linker drops what a program does not use.
+LIBS_crypto  = $(DEPS_LIBS_CRYPTO)
+LIBS_wire    = -ljansson
+LIBS_store   = -lsqlite3
+LIBS_quic    = $(DEPS_LIBS_QUIC)
+LIBS_runtime = -luv
+upto   = $(if $(1),$(call upto_,$(1),$(ROOMS)))
+upto_  = $(if $(filter $(1),$(firstword $(2))),$(firstword $(2)),$(firstword $(2)) $(call upto_,$(1),$(wordlist 2,99,$(2))))
+reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
+archives = $(patsubst %,$(BUILD)/lib%.a,$(call reverse,$(1)))
+libs     = $(foreach r,$(call reverse,$(1)),$(LIBS_$(r))) -lpthread -ldl -lm
+
+# ---- programs: the rooms each one is made of (cmd/NAME/rooms.mk)
+-include $(wildcard cmd/*/rooms.mk)
+define program
+$(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(call archives,$(ROOMS_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ $$(call libs,$(ROOMS_$(1)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# ---- unit tests: tests/unit/ROOM_SUBJECT.c, linked with that room and those before it
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*.c)))
+define unit
+$(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(firstword $(subst _, ,$(1)))))
+	@mkdir -p $$(@D)
+	$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ -lcmocka $$(call libs,$(call upto,$(firstword $(subst _, ,$(1)))))
+endef
+$(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
+
+check-unit: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+	@tests/run-unit $^
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,186 @@
+#include "base/text.h"
+
+#include "base/error.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+static const char base32_digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+static const char zbase32_digits[] = "ybndrfg8ejkmcpqxot1uwisza345h769";
+static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void msk_hex_encode(struct msk_bytes in, char *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        out[2 * i] = hex_digits[in.data[i] >> 4];
+        out[2 * i + 1] = hex_digits[in.data[i] & 15];
+    }
+    out[2 * in.len] = 0;
+}
+
+void msk_hex_append(struct msk_builder *out, struct msk_bytes in)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        msk_builder_byte(out, (uint8_t)hex_digits[in.data[i] >> 4]);
+        msk_builder_byte(out, (uint8_t)hex_digits[in.data[i] & 15]);
+    }
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int msk_hex_decode(const char *text, size_t text_len, uint8_t *out, size_t len, size_t *offset)
+{
+    size_t bad = text_len;
+    for (size_t i = 0; i < text_len; i++)
+        if (hex_value(text[i]) < 0) {
+            bad = i;
+            break;
+        }
+    if (offset)
+        *offset = bad;
+    if (bad != text_len || text_len != 2 * len)
+        return MSK_E_INVALID;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+    return 0;
+}
+
+int msk_hex_decode_append(const char *text, size_t text_len, struct msk_builder *out, size_t *offset)
+{
+    size_t start = out->len;
+    uint8_t *place = msk_builder_reserve(out, text_len / 2);
+    if (!place)
+        return out->error;
+    int rc = text_len % 2 ? MSK_E_INVALID : msk_hex_decode(text, text_len, place, text_len / 2, offset);
+    if (rc < 0) {
+        if (text_len % 2 && offset)
+            *offset = text_len;
+        out->len = start;
+    }
+    return rc;
+}
+
+/* All three alphabets are the same walk: take `bits` at a time from the high end. */
+static void append_digits(struct msk_builder *out, struct msk_bytes in, unsigned bits, const char *digits)
+{
+    unsigned held = 0, count = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        held = held << 8 | in.data[i];
+        for (count += 8; count >= bits; count -= bits)
+            msk_builder_byte(out, (uint8_t)digits[held >> (count - bits) & ((1u << bits) - 1)]);
+        held &= (1u << count) - 1;
+    }
+    if (count)
+        msk_builder_byte(out, (uint8_t)digits[held << (bits - count) & ((1u << bits) - 1)]);
+}
+
+void msk_base32_append(struct msk_builder *out, struct msk_bytes in)
+{
+    append_digits(out, in, 5, base32_digits);
+}
+
+void msk_zbase32_append(struct msk_builder *out, struct msk_bytes in)
+{
+    append_digits(out, in, 5, zbase32_digits);
+}
+
+void msk_base64url_append(struct msk_builder *out, struct msk_bytes in)
+{
+    append_digits(out, in, 6, base64url_digits);
+}
+
+int msk_base32_decode(const char *text, size_t text_len, uint8_t *out, size_t len)
+{
+    if (text_len != (len * 8 + 4) / 5)
+        return MSK_E_INVALID;
+    unsigned held = 0, count = 0;
+    size_t done = 0;
+    for (size_t i = 0; i < text_len; i++) {
+        char c = text[i];
+        int value = c >= 'a' && c <= 'z'   ? c - 'a'
+                    : c >= 'A' && c <= 'Z' ? c - 'A'
+                    : c >= '2' && c <= '7' ? c - '2' + 26
+                                           : -1;
+        if (value < 0)
+            return MSK_E_INVALID;
+        held = held << 5 | (unsigned)value;
+        count += 5;
+        if (count >= 8) {
+            count -= 8;
+            out[done++] = (uint8_t)(held >> count);
+            held &= (1u << count) - 1;
+        }
+    }
+    return held == 0 && done == len ? 0 : MSK_E_INVALID;
+}
+
+static int base64url_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+int msk_base64url_decode(const char *text, size_t text_len, struct msk_builder *out)
+{
+    size_t end = text_len;
+    while (end > 0 && text[end - 1] == '=' && text_len - end < 2)
+        end--;
+    if (end % 4 == 1 || (end != text_len && text_len % 4 != 0))
+        return MSK_E_INVALID;
+    unsigned held = 0, count = 0;
+    for (size_t i = 0; i < end; i++) {
+        int value = base64url_value(text[i]);
+        if (value < 0)
+            return MSK_E_INVALID;
+        held = held << 6 | (unsigned)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            msk_builder_byte(out, (uint8_t)(held >> count));
+            held &= (1u << count) - 1;
+        }
+    }
+    return held ? MSK_E_INVALID : out->error;
+}
+
+/* Length of the well-formed sequence at `p`, or 0. */
+static size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+    uint8_t lead = p[0];
+    size_t len = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    if (len == 0 || len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) || (lead == 0xf0 && p[1] < 0x90) ||
+        (lead == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool msk_utf8_valid(struct msk_bytes in, size_t *offset)
+{
+    size_t at = 0;
+    while (at < in.len) {
+        size_t len = utf8_sequence(in.data + at, in.len - at);
+        if (len == 0)
+            break;
+        at += len;
+    }
+    if (offset)
+        *offset = at;
+    return at == in.len;
+}
