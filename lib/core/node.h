@@ -1,0 +1,139 @@
+/* node.h: a whole member as a pure state machine: own entry, catalog, discovery links, and any number of groups with
+ * their bonds and their raft.
+ *
+ * Links (one QUIC connection with its one stream) come and go by number; the node never sees a socket. The runtime and
+ * the simulator drive the same object. */
+#ifndef MSK_CORE_NODE_H
+#define MSK_CORE_NODE_H
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "core/action.h"
+#include "core/raft.h"
+#include "crypto/jwt_validator.h"
+
+struct msk_node;
+
+struct msk_peer_address { /* a peer to dial: PEERID@IP:PORT */
+    struct msk_digest peer;
+    struct msk_socket_addr address;
+};
+
+struct msk_node_config {
+    uint8_t secret[32]; /* the caller wipes its own copy */
+    struct msk_digest network_id;
+    const struct msk_peer_address *bootstrap; /* copied */
+    size_t bootstrap_count;
+    uint64_t seed;
+    uint64_t purge_after_ms, refresh_interval_ms, ping_interval_ms; /* 0: the reference's defaults (wire.md 4.11) */
+};
+
+#define MSK_ALIAS_MAX 64
+
+/* What defines a group, and how this member behaves in it (cli.md "What defines a group"). All texts are copied. */
+struct msk_group_config {
+    struct msk_digest id;  /* derived by crypto/identity.h */
+    struct msk_digest key;
+    char alias[MSK_ALIAS_MAX + 1];
+    const char *key_source; /* "file", "text", "validator": reported, never the key itself */
+    const char *machine;    /* "noop" */
+    struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
+    uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
+    uint32_t max_missed_heartbeats;
+    const struct msk_jwt_validator *const *validators; /* in order; stay the caller's and outlive the group */
+    size_t validator_count;
+    struct msk_raft_config raft; /* group, self, seed are filled in by the node */
+};
+
+/* 0, MSK_E_NOMEM, or MSK_E_INVALID (bad secret). */
+int msk_node_new(const struct msk_node_config *config, struct msk_now now, struct msk_node **out, struct msk_error *err);
+void msk_node_free(struct msk_node *node);
+
+const struct msk_digest *msk_node_id(const struct msk_node *node);
+
+/* The addresses others may dial; changes the own entry. */
+int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const struct msk_socket_addr *addresses, size_t count,
+                           struct msk_actions *out);
+
+/* A further bootstrap peer, dialled for a catalog sync at once. */
+int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer,
+                           struct msk_actions *out);
+
+/* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `hard` as msk_raft_new.
+ * MSK_E_INVALID names the bad setting (groups.md 1.3 degenerate values), MSK_E_EXISTS a taken alias, MSK_E_LIMIT. */
+int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_group_config *config,
+                  const struct msk_hard_state *hard, struct msk_actions *out, struct msk_error *err);
+
+/* Depart from one group: Departure on each bond, flushed, then close 102; the id leaves the own entry. MSK_E_NOTFOUND. */
+int msk_node_leave(struct msk_node *node, struct msk_now now, const struct msk_digest *group, struct msk_actions *out);
+
+/* Depart from all groups and close every link. */
+void msk_node_stop(struct msk_node *node, struct msk_now now, const char *reason, struct msk_actions *out);
+
+/* Tickets this node presents in its entry (wire.md 5). */
+int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct msk_ticket *ticket, struct msk_actions *out);
+int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const struct msk_digest *id, struct msk_actions *out);
+
+/* ---- links */
+
+/* A number for a link somebody else opened; dialled links get theirs in MSK_ACTION_DIAL. */
+uint64_t msk_node_new_link(struct msk_node *node);
+
+/* TLS exporter of a link (wire.md 3.4): 32 bytes for `label`, the context being the link's ALPN. 0 or negative. */
+typedef int (*msk_export_fn)(void *context, uint64_t link, struct msk_bytes label, uint8_t out[32]);
+
+struct msk_link_info {
+    struct msk_digest peer; /* proven by TLS */
+    enum msk_alpn alpn;
+    bool dialled; /* by us */
+    struct msk_socket_addr remote;
+    uint64_t rtt_us;
+    msk_export_fn export_secret;
+    void *export_context;
+};
+void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t link, const struct msk_link_info *info,
+                          struct msk_actions *out);
+void msk_node_link_frame(struct msk_node *node, struct msk_now now, uint64_t link, struct msk_bytes frame,
+                         struct msk_actions *out);
+
+enum msk_closed_by { MSK_CLOSED_LOCAL, MSK_CLOSED_PEER, MSK_CLOSED_TRANSPORT };
+struct msk_link_close {
+    enum msk_closed_by by;
+    uint64_t code;      /* application code where by is PEER or LOCAL */
+    const char *detail; /* for people: transport error, TLS alert, "stream ended inside a frame"; may be NULL */
+    bool stream_ended;  /* the stream ended while the connection stood: FIN or reset (wire.md 3.2) */
+};
+/* The link is gone (also a dial that failed). Its number is never used again. */
+void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t link, const struct msk_link_close *close,
+                          struct msk_actions *out);
+
+/* The largest frame acceptable on this link in its present state (W-25): asked again after each delivered frame. */
+size_t msk_node_link_frame_max(const struct msk_node *node, uint64_t link);
+
+/* Transport figures for status, refreshed when asked. */
+void msk_node_link_rtt(struct msk_node *node, uint64_t link, uint64_t rtt_us);
+
+/* ---- disk, time */
+void msk_node_persisted(struct msk_node *node, struct msk_now now, uint64_t sequence, struct msk_actions *out);
+void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions *out);
+uint64_t msk_node_deadline(const struct msk_node *node); /* mono_ms, or MSK_NEVER */
+
+/* ---- looking in (groups.md 8.2; member names as in cli.md "JSON members"). New references, NULL without memory. */
+size_t msk_node_group_count(const struct msk_node *node);
+/* By alias or 64 hex digits; NULL text: the only group. MSK_E_NOTFOUND, MSK_E_INVALID (several, none named). */
+int msk_node_find_group(const struct msk_node *node, const char *text, struct msk_digest *out, struct msk_error *err);
+json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *group);
+json_t *msk_node_bonds_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *group);
+json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now);
+json_t *msk_node_groups_json(const struct msk_node *node); /* [{"alias","group_id"}] */
+
+/* What `wait` looks at. */
+struct msk_group_view {
+    struct msk_raft_status raft;
+    size_t bond_count;
+};
+int msk_node_group_view(const struct msk_node *node, const struct msk_digest *group, struct msk_group_view *out);
+bool msk_node_is_bonded(const struct msk_node *node, const struct msk_digest *group, const struct msk_digest *peer);
+
+#endif
