@@ -21,7 +21,7 @@ MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all setup demo check check-unit check-bats check-interop bench fuzz asan lint format man install clean
+.PHONY: all demo setup-test unit-programs check check-unit check-bats check-interop asan lint format install clean
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
@@ -76,8 +76,45 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(fir
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
 
-check-unit: $(UNIT_TESTS:%=$(BUILD)/unit/%)
-	@tests/run-unit $^
+# ---- tests
+unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+
+setup-test: deps/setup deps/packages
+	@deps/setup build test
+
+check: setup-test
+	@$(MAKE) --no-print-directory all unit-programs
+	tests/run $(BUILD) unit bats interop
+
+check-unit: setup-test
+	@$(MAKE) --no-print-directory unit-programs
+	tests/run $(BUILD) unit
+
+check-bats: setup-test
+	@$(MAKE) --no-print-directory all
+	tests/run $(BUILD) bats
+
+check-interop: setup-test
+	@$(MAKE) --no-print-directory all
+	tests/run $(BUILD) interop
+
+# Everything again, compiled with AddressSanitizer and UndefinedBehaviorSanitizer.
+asan: setup-test
+	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/asan all unit-programs
+	tests/run $(BUILD)/asan unit bats
+
+# ---- habits that tools can check
+lint:
+	@deps/setup build lint
+	@$(MAKE) --no-print-directory $(BUILD)/deps.mk
+	tests/lint $(BUILD)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 
 clean:
 	rm -rf $(BUILD)

@@ -6,7 +6,6 @@
  * With MSK_ABORT in the environment it aborts instead, for a core file. */
 _Noreturn void msk_assert_failed(const char *file, int line, const char *expression);
 
-#define msk_assert(expression)                                                                                         \
-    ((expression) ? (void)0 : msk_assert_failed(__FILE__, __LINE__, #expression))
+#define msk_assert(expression) ((expression) ? (void)0 : msk_assert_failed(__FILE__, __LINE__, #expression))
 
 #endif

@@ -26,7 +26,7 @@ struct msk_builder {
 };
 
 void msk_builder_init(struct msk_builder *builder, size_t max);
-void msk_builder_free(struct msk_builder *builder); /* back to empty, same max */
+void msk_builder_free(struct msk_builder *builder);  /* back to empty, same max */
 void msk_builder_reset(struct msk_builder *builder); /* len = 0, memory kept, error cleared */
 
 /* Room for `len` more bytes; returns where to write them (counted already), or NULL after setting error. */

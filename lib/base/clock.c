@@ -15,7 +15,8 @@ int msk_duration_parse(const char *text, uint64_t *ms, struct msk_error *err)
     uint64_t number = 0;
     const char *p = text;
     for (; *p >= '0' && *p <= '9'; p++)
-        if (__builtin_mul_overflow(number, 10u, &number) || __builtin_add_overflow(number, (uint64_t)(*p - '0'), &number))
+        if (__builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*p - '0'), &number))
             return msk_fail(err, MSK_E_INVALID, "\"%s\" is too long a time", text);
     for (size_t i = 0; p != text && i < sizeof units / sizeof units[0]; i++)
         if (strcmp(p, units[i].unit) == 0) {
@@ -35,7 +36,8 @@ const char *msk_duration_text(uint64_t ms, char out[MSK_DURATION_TEXT_SIZE])
     return out;
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, counted in years that begin in March, and back. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, counted in years that begin in March, and back.
+ */
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day)
 {
     year -= month <= 2;
@@ -58,7 +60,7 @@ static void date_of_days(int64_t days, int64_t *year, unsigned *month, unsigned 
     *year = (int64_t)year_of_era + era * 400 + (*month <= 2);
 }
 
-#define YEAR_0_SECONDS    (-62167219200)
+#define YEAR_0_SECONDS     (-62167219200)
 #define YEAR_10000_SECONDS 253402300800
 
 const char *msk_time_text(int64_t seconds, uint32_t nanoseconds, char out[MSK_TIME_TEXT_SIZE])
@@ -163,8 +165,8 @@ int msk_time_parse(const char *text, size_t len, int64_t *seconds, uint32_t *nan
     unsigned second = take_number(&in, 2);
     uint32_t fraction = take_fraction(&in);
     int64_t offset = take_offset_seconds(&in);
-    if (in.bad || in.p != in.end || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
-        minute > 59 || second > 60)
+    if (in.bad || in.p != in.end || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+        hour > 23 || minute > 59 || second > 60)
         return MSK_E_INVALID;
     if (second == 60) { /* a leap second is the last nanosecond-rich second before it */
         second = 59;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MSK_DIGEST_LEN       32
-#define MSK_DIGEST_TEXT_SIZE 65 /* 64 hex digits and the zero */
+#define MSK_DIGEST_LEN        32
+#define MSK_DIGEST_TEXT_SIZE  65 /* 64 hex digits and the zero */
 #define MSK_DIGEST_SHORT_SIZE 11
 
 struct msk_digest {

@@ -9,20 +9,20 @@
 #include <stddef.h>
 
 /* name, code, exit status of a program that ends with it (cli.md), sentence */
-#define MSK_ERROR_MAP(X)                                                                                               \
-    X(NOMEM, -1, 70, "out of memory")                                                                                  \
-    X(INVALID, -2, 2, "malformed input")                                                                               \
-    X(LIMIT, -3, 1, "a limit was reached")                                                                             \
-    X(PROTOCOL, -4, 1, "the peer broke the protocol")                                                                  \
-    X(NOTFOUND, -5, 1, "not found")                                                                                    \
-    X(EXISTS, -6, 1, "exists already")                                                                                 \
-    X(REFUSED, -7, 1, "refused")                                                                                       \
-    X(CLOSED, -8, 1, "closed")                                                                                         \
-    X(UNREACHABLE, -9, 3, "could not be reached")                                                                      \
-    X(IO, -10, 3, "input/output failed")                                                                               \
-    X(TIMEOUT, -11, 4, "timed out")                                                                                    \
-    X(DAMAGED, -12, 5, "stored data is damaged")                                                                       \
-    X(CRYPTO, -13, 70, "a cryptographic operation failed")                                                             \
+#define MSK_ERROR_MAP(X)                                   \
+    X(NOMEM, -1, 70, "out of memory")                      \
+    X(INVALID, -2, 2, "malformed input")                   \
+    X(LIMIT, -3, 1, "a limit was reached")                 \
+    X(PROTOCOL, -4, 1, "the peer broke the protocol")      \
+    X(NOTFOUND, -5, 1, "not found")                        \
+    X(EXISTS, -6, 1, "exists already")                     \
+    X(REFUSED, -7, 1, "refused")                           \
+    X(CLOSED, -8, 1, "closed")                             \
+    X(UNREACHABLE, -9, 3, "could not be reached")          \
+    X(IO, -10, 3, "input/output failed")                   \
+    X(TIMEOUT, -11, 4, "timed out")                        \
+    X(DAMAGED, -12, 5, "stored data is damaged")           \
+    X(CRYPTO, -13, 70, "a cryptographic operation failed") \
     X(INTERNAL, -14, 70, "internal error")
 
 enum {
@@ -46,7 +46,8 @@ int msk_error_exit_status(int code);
 /* Set `err` (may be NULL) to `code` and the formatted text, cut at its bound; returns `code`. */
 int msk_fail(struct msk_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Put "formatted: " before the text already in `err` (may be NULL); returns err->code. Used by callers on the way out. */
+/* Put "formatted: " before the text already in `err` (may be NULL); returns err->code. Used by callers on the way out.
+ */
 int msk_wrap(struct msk_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -159,7 +159,11 @@ int msk_base64url_decode(const char *text, size_t text_len, struct msk_builder *
 static size_t utf8_sequence(const uint8_t *p, size_t left)
 {
     uint8_t lead = p[0];
-    size_t len = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    size_t len = lead < 0x80                    ? 1
+                 : lead >= 0xc2 && lead <= 0xdf ? 2
+                 : (lead & 0xf0) == 0xe0        ? 3
+                 : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                : 0;
     if (len == 0 || len > left)
         return 0;
     for (size_t i = 1; i < len; i++)

@@ -33,7 +33,7 @@ struct msk_node_config {
 
 /* What defines a group, and how this member behaves in it (cli.md "What defines a group"). All texts are copied. */
 struct msk_group_config {
-    struct msk_digest id;  /* derived by crypto/identity.h */
+    struct msk_digest id; /* derived by crypto/identity.h */
     struct msk_digest key;
     char alias[MSK_ALIAS_MAX + 1];
     const char *key_source; /* "file", "text", "validator": reported, never the key itself */
@@ -47,33 +47,38 @@ struct msk_group_config {
 };
 
 /* 0, MSK_E_NOMEM, or MSK_E_INVALID (bad secret). */
-int msk_node_new(const struct msk_node_config *config, struct msk_now now, struct msk_node **out, struct msk_error *err);
+int msk_node_new(const struct msk_node_config *config, struct msk_now now, struct msk_node **out,
+                 struct msk_error *err);
 void msk_node_free(struct msk_node *node);
 
 const struct msk_digest *msk_node_id(const struct msk_node *node);
 
 /* The addresses others may dial; changes the own entry. */
-int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const struct msk_socket_addr *addresses, size_t count,
-                           struct msk_actions *out);
+int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const struct msk_socket_addr *addresses,
+                           size_t count, struct msk_actions *out);
 
 /* A further bootstrap peer, dialled for a catalog sync at once. */
 int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer,
                            struct msk_actions *out);
 
-/* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `hard` as msk_raft_new.
- * MSK_E_INVALID names the bad setting (groups.md 1.3 degenerate values), MSK_E_EXISTS a taken alias, MSK_E_LIMIT. */
+/* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `hard` as
+ * msk_raft_new. MSK_E_INVALID names the bad setting (groups.md 1.3 degenerate values), MSK_E_EXISTS a taken alias,
+ * MSK_E_LIMIT. */
 int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_group_config *config,
                   const struct msk_hard_state *hard, struct msk_actions *out, struct msk_error *err);
 
-/* Depart from one group: Departure on each bond, flushed, then close 102; the id leaves the own entry. MSK_E_NOTFOUND. */
+/* Depart from one group: Departure on each bond, flushed, then close 102; the id leaves the own entry. MSK_E_NOTFOUND.
+ */
 int msk_node_leave(struct msk_node *node, struct msk_now now, const struct msk_digest *group, struct msk_actions *out);
 
 /* Depart from all groups and close every link. */
 void msk_node_stop(struct msk_node *node, struct msk_now now, const char *reason, struct msk_actions *out);
 
 /* Tickets this node presents in its entry (wire.md 5). */
-int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct msk_ticket *ticket, struct msk_actions *out);
-int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const struct msk_digest *id, struct msk_actions *out);
+int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct msk_ticket *ticket,
+                        struct msk_actions *out);
+int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const struct msk_digest *id,
+                           struct msk_actions *out);
 
 /* ---- links */
 

@@ -1,7 +1,8 @@
 /* raft.h: consensus of one group as a pure state machine: terms, votes, leadership, the replicated log (groups.md 3).
  *
  * It is told the time, who is bonded, what arrived and what reached the disk; it appends actions: RAFT messages to
- * peers, PERSIST records, EVENTs. Each role's rules have a file of their own: follower.c, candidate.c, leader.c, vote.c. */
+ * peers, PERSIST records, EVENTs. Each role's rules have a file of their own: follower.c, candidate.c, leader.c,
+ * vote.c. */
 #ifndef MSK_CORE_RAFT_H
 #define MSK_CORE_RAFT_H
 
@@ -13,8 +14,8 @@ enum msk_role { MSK_ROLE_FOLLOWER, MSK_ROLE_CANDIDATE, MSK_ROLE_LEADER };
 
 const char *msk_role_name(enum msk_role role); /* "follower", "candidate", "leader" */
 
-#define MSK_TERM_MAX       (UINT64_C(1) << 63) /* W-21 */
-#define MSK_TERM_LEAP_MAX  (UINT64_C(1) << 20) /* W-21: a message further ahead closes its bond with 400 */
+#define MSK_TERM_MAX          (UINT64_C(1) << 63) /* W-21 */
+#define MSK_TERM_LEAP_MAX     (UINT64_C(1) << 20) /* W-21: a message further ahead closes its bond with 400 */
 #define MSK_RELUCTANT_DEFAULT 3
 
 struct msk_raft_config {
@@ -23,8 +24,8 @@ struct msk_raft_config {
     uint64_t election_timeout_ms, election_timeout_jitter_ms, bootstrap_delay_ms;
     enum msk_preference preference;
     uint32_t reluctant_factor;
-    uint32_t members;        /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
-    bool reference_rules;    /* simulator only: follow the reference without our defences (groups.md 7) */
+    uint32_t members;     /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
+    bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;
 };
 
@@ -37,7 +38,8 @@ void msk_raft_free(struct msk_raft *raft);
 
 /* The set of bonded peers: what is broadcast goes to these (groups.md 3.5). */
 void msk_raft_bonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
-void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
+void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer,
+                       struct msk_actions *out);
 
 /* Any frame arrived from this peer: evidence of life for check-quorum (W-10). Cheap. */
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer);
@@ -62,9 +64,9 @@ struct msk_raft_status {
     struct msk_digest leader, vote;
     struct msk_cursor log, committed;
     uint64_t applied;
-    uint64_t leader_heard_ms;  /* mono_ms of the leader's last append; 0 none */
-    uint64_t timer_ms;         /* mono_ms when the election or heartbeat timer fires */
-    uint32_t quorum;           /* of the election under way or last won */
+    uint64_t leader_heard_ms; /* mono_ms of the leader's last append; 0 none */
+    uint64_t timer_ms;        /* mono_ms when the election or heartbeat timer fires */
+    uint32_t quorum;          /* of the election under way or last won */
 };
 void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out);
 

@@ -9,10 +9,10 @@
 #include "base/digest.h"
 
 /* A sequence of `type`: count, then items (wire.md 2). */
-#define MSK_SEQ(name, type)                                                                                            \
-    struct name {                                                                                                      \
-        type *items;                                                                                                   \
-        size_t count;                                                                                                  \
+#define MSK_SEQ(name, type) \
+    struct name {           \
+        type *items;        \
+        size_t count;       \
     }
 
 MSK_SEQ(msk_digest_seq, struct msk_digest);
