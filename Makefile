@@ -17,6 +17,8 @@ CFLAGS  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sani
 endif
 MSK_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(WARN) -MMD -MP -fstack-protector-strong -ffunction-sections -fdata-sections \
              -DMSK_VERSION='"$(VERSION)"' $(DEPS_CFLAGS) $(CFLAGS)
+# One short line a file; V=1 shows the whole command.
+run = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$@';)$(2)
 MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
 
 .DELETE_ON_ERROR:
@@ -44,7 +46,7 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
 $(BUILD)/%.o: %.c $(BUILD)/deps.mk
 	@mkdir -p $(@D)
-	$(CC) $(MSK_CFLAGS) -c -o $@ $<
+	$(call run,CC,$(CC) $(MSK_CFLAGS) -c -o $@ $<)
 
 # Libraries a room needs from outside; the linker drops what a program does not use.
 LIBS_crypto  = $(DEPS_LIBS_CRYPTO)
@@ -63,7 +65,7 @@ libs     = $(foreach r,$(call reverse,$(1)),$(LIBS_$(r))) -lpthread -ldl -lm
 define program
 $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(call archives,$(ROOMS_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ $$(call libs,$(ROOMS_$(1)))
+	$$(call run,LINK,$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ $$(call libs,$(ROOMS_$(1))))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -72,7 +74,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*.c)))
 define unit
 $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(firstword $(subst _, ,$(1)))))
 	@mkdir -p $$(@D)
-	$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ -lcmocka $$(call libs,$(call upto,$(firstword $(subst _, ,$(1)))))
+	$$(call run,LINK,$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ -lcmocka $$(call libs,$(call upto,$(firstword $(subst _, ,$(1))))))
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
 
