@@ -1,12 +1,14 @@
 /* messages.h: every message of mosaik 0.4.2 as a C structure (wire.md 2.1, 3, 4, A, C; groups.md 2, 3, 4).
  *
  * Decoded messages live in the arena they were decoded into; nothing in them is owned or freed by itself.
- * The layout tables that encode, decode and print them are in messages.c, one per structure. */
+ * The layout tables that encode, decode and print them are in messages.c, one per structure; msk_type_NAME describes
+ * struct msk_NAME. A choice is a `kind` and the union of what the cases carry. */
 #ifndef MSK_WIRE_MESSAGES_H
 #define MSK_WIRE_MESSAGES_H
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "wire/type.h"
 
 /* A sequence of `type`: count, then items (wire.md 2). */
 #define MSK_SEQ(name, type) \
@@ -36,7 +38,7 @@ struct msk_transport_addr {
     union {
         struct msk_bytes relay; /* URL, normalised */
         struct msk_socket_addr ip;
-        struct {
+        struct msk_custom_addr {
             uint64_t id;
             struct msk_bytes data;
         } custom;
@@ -65,6 +67,19 @@ MSK_SEQ(msk_ticket_map, struct msk_ticket_entry);
 struct msk_timestamp {
     int64_t seconds;
     uint32_t nanoseconds;
+};
+
+/* Nanoseconds below 10^9. */
+struct msk_duration {
+    uint64_t seconds;
+    uint32_t nanoseconds;
+};
+
+enum msk_expiration_kind { MSK_EXPIRES_NEVER = 0, MSK_EXPIRES_AT = 1 };
+
+struct msk_expiration {
+    enum msk_expiration_kind kind;
+    struct msk_timestamp at;
 };
 
 /* ---- wire.md 4: discovery */
@@ -178,20 +193,20 @@ enum msk_forward_kind {
 struct msk_forward {
     enum msk_forward_kind kind;
     union {
-        struct {
+        struct msk_forward_command {
             struct msk_bytes_seq commands;
             bool has_request_id;
             uint64_t request_id;
         } command;
-        struct {
+        struct msk_forward_command_ack {
             uint64_t request_id;
             struct msk_index_range assigned;
         } command_ack;
-        struct {
+        struct msk_forward_query {
             struct msk_bytes query;
             uint64_t request_id;
         } query;
-        struct {
+        struct msk_forward_query_response {
             uint64_t request_id;
             struct msk_bytes result;
             uint64_t position;
@@ -217,7 +232,7 @@ struct msk_log_sync {
     enum msk_log_sync_kind kind;
     union {
         struct msk_index_range available, fetch;
-        struct {
+        struct msk_fetched {
             struct msk_index_range range;
             struct msk_fetched_entry_seq entries;
         } fetched;
@@ -295,28 +310,28 @@ enum msk_neighbor_priority { MSK_PRIORITY_HIGH = 0, MSK_PRIORITY_LOW = 1 };
 struct msk_membership {
     enum msk_membership_kind kind;
     union {
-        struct {
+        struct msk_membership_join {
             bool has_data;
             struct msk_bytes data;
         } join;
-        struct {
+        struct msk_membership_forward_join {
             struct msk_peer_info peer;
             uint16_t ttl;
         } forward_join;
-        struct {
+        struct msk_membership_shuffle {
             struct msk_digest origin;
             struct msk_peer_info_seq nodes;
             uint16_t ttl;
         } shuffle;
-        struct {
+        struct msk_membership_shuffle_reply {
             struct msk_peer_info_seq nodes;
         } shuffle_reply;
-        struct {
+        struct msk_membership_neighbor {
             enum msk_neighbor_priority priority;
             bool has_data;
             struct msk_bytes data;
         } neighbor;
-        struct {
+        struct msk_membership_disconnect {
             bool alive, obsolete;
         } disconnect;
     };
@@ -345,12 +360,12 @@ MSK_SEQ(msk_have_seq, struct msk_have);
 struct msk_broadcast {
     enum msk_broadcast_kind kind;
     union {
-        struct {
+        struct msk_broadcast_gossip {
             struct msk_digest id;
             struct msk_bytes content;
             struct msk_gossip_scope scope;
         } gossip;
-        struct {
+        struct msk_broadcast_graft {
             bool has_id;
             struct msk_digest id;
             uint16_t round;
@@ -366,5 +381,50 @@ struct msk_gossip_message {
         struct msk_broadcast broadcast;
     };
 };
+
+/* ---- wire.md B: streams and functions; their criteria are an empty record */
+
+struct msk_stream_handshake {
+    struct msk_digest network_id, stream_id;
+};
+
+struct msk_stream_start {
+    struct msk_digest network_id, stream_id;
+};
+
+struct msk_call_request {
+    struct msk_digest network_id, function_id;
+    struct msk_bytes payload;
+};
+
+enum msk_call_reply_kind { MSK_CALL_OK = 0, MSK_CALL_ERROR = 1 };
+
+struct msk_call_reply {
+    enum msk_call_reply_kind kind;
+    struct msk_bytes payload;
+};
+
+/* ---- the layouts */
+
+extern const struct msk_type msk_type_transport_addr, msk_type_endpoint_addr, msk_type_ticket, msk_type_expiration;
+extern const struct msk_type msk_type_entry_version, msk_type_peer_entry, msk_type_signed_peer_entry;
+extern const struct msk_type msk_type_catalog_snapshot, msk_type_departure, msk_type_announcement;
+extern const struct msk_type msk_type_handshake_start, msk_type_handshake_end;
+extern const struct msk_type msk_type_cursor, msk_type_log_entry, msk_type_index_range;
+extern const struct msk_type msk_type_append_entries, msk_type_append_entries_response;
+extern const struct msk_type msk_type_request_vote, msk_type_request_vote_response;
+extern const struct msk_type msk_type_forward, msk_type_log_sync, msk_type_raft_message, msk_type_bond_message;
+extern const struct msk_type msk_type_peer_info, msk_type_peer_data;
+extern const struct msk_type msk_type_membership, msk_type_broadcast, msk_type_gossip_message;
+extern const struct msk_type msk_type_stream_handshake, msk_type_stream_start;
+extern const struct msk_type msk_type_call_request, msk_type_call_reply;
+
+/* Those that `mosaik-inspect decode` and the fuzzer know by name, in the order of the specification. */
+struct msk_type_entry {
+    const struct msk_type *type;
+    const char *about; /* what it is, where it travels */
+};
+const struct msk_type_entry *msk_type_list(size_t *count);
+const struct msk_type *msk_type_find(const char *name); /* NULL: none of that name */
 
 #endif
