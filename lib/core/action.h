@@ -58,10 +58,12 @@ struct msk_action {
     };
 };
 
+#define MSK_ACTIONS_MAX (64u << 10) /* in one list: an owner executes and clears it after each call */
+
 struct msk_actions {
     struct msk_action *items;
     size_t count, capacity;
-    int error; /* MSK_E_NOMEM once an action could not be added: the node then fails the group it came from */
+    int error; /* MSK_E_NOMEM or MSK_E_LIMIT once an action could not be added: the node then fails the group it came from */
 };
 
 void msk_actions_init(struct msk_actions *actions);

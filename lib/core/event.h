@@ -87,7 +87,8 @@ struct msk_event_frame {
 };
 json_t *msk_event_to_json(const struct msk_event *event, const struct msk_event_frame *frame);
 
-/* The sentence, without a line end, appended to `out`. */
+/* The sentence, without a line end, appended to `out`. A brace without its field reads "?". Texts are cut and cleaned of
+ * what could disturb a terminal, long lists cut. */
 void msk_event_sentence(const struct msk_event *event, struct msk_builder *out);
 
 /* Copy and free what an event owns (texts, lists). 0 or MSK_E_NOMEM. */
