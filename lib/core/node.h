@@ -44,7 +44,7 @@ struct msk_group_config {
     uint32_t max_missed_heartbeats;
     const struct msk_jwt_validator *const *validators; /* in order; stay the caller's and outlive the group */
     size_t validator_count;
-    struct msk_raft_config raft; /* group, self, seed are filled in by the node */
+    struct msk_raft_config raft; /* group, self, seed, sequence are filled in by the node */
 };
 
 /* 0, MSK_E_NOMEM, or MSK_E_INVALID (bad secret). */
