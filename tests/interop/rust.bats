@@ -164,3 +164,9 @@ handshake_start() { # NETWORK-ID GROUP-ID
     assert_equal "$(jq -r '.hex[0:128]' <<<"$output")" \
         "$(jq -r .network_id "$BATS_TEST_TMPDIR/a/started")$group_id"
 }
+
+@test "bench measures rounds" {
+    run -0 in_net "$MOSAIK_PEER" bench --group-key secret --nodes 2 --rounds 2 "${FAST[@]}"
+    assert_equal "$(grep '^{' <<<"$output" | jq -c '[.event, .round]' | tr '\n' ' ')" '["round",1] ["round",2] '
+    run -0 jq -es 'all(.[0].nodes[]; 0 < .leader_ms and .first_bond_ms <= .online_ms)' <<<"$(grep '^{' <<<"$output")"
+}
