@@ -12,8 +12,8 @@ struct msk_quic_link {
     struct msk_frame_reader reader;
 };
 
-/* For a connection just reported as MSK_QUIC_CONNECTED. A dialler opens the stream; an acceptor waits for it, and cannot
- * send before. 0, or msk_quic_stream_open's errors. */
+/* For a connection just reported as MSK_QUIC_CONNECTED. A dialler opens the stream; an acceptor waits for it, and
+ * cannot send before. 0, or msk_quic_stream_open's errors. */
 int msk_quic_link_init(struct msk_quic_link *link, struct msk_quic_conn *conn);
 void msk_quic_link_free(struct msk_quic_link *link);
 
@@ -21,14 +21,14 @@ void msk_quic_link_free(struct msk_quic_link *link);
  * are refused. True: there may be frames, or the end, to be had. */
 bool msk_quic_link_event(struct msk_quic_link *link, const struct msk_quic_event *event);
 
-/* The next frame, of at most `frame_max` bytes, valid until the next call: 1; 0: none yet. Then the ends (wire.md 3.2), each
- * with a phrase in `err` (may be NULL): MSK_E_CLOSED: FIN after a whole frame; MSK_E_PROTOCOL: FIN inside one; MSK_E_IO: the
- * peer reset the stream; MSK_E_LIMIT: a longer frame was announced; MSK_E_NOMEM. Memory grows with what has arrived, never
- * with what is announced (W-25). */
+/* The next frame, of at most `frame_max` bytes, valid until the next call: 1; 0: none yet. Then the ends (wire.md 3.2),
+ * each with a phrase in `err` (may be NULL): MSK_E_CLOSED: FIN after a whole frame; MSK_E_PROTOCOL: FIN inside one;
+ * MSK_E_IO: the peer reset the stream; MSK_E_LIMIT: a longer frame was announced; MSK_E_NOMEM. Memory grows with what
+ * has arrived, never with what is announced (W-25). */
 int msk_quic_link_next(struct msk_quic_link *link, size_t frame_max, struct msk_bytes *frame, struct msk_error *err);
 
-/* Queue one frame (copied). MSK_E_LIMIT: the peer does not read what it is sent (W-26), MSK_E_CLOSED: there is no stream
- * yet, or no longer; MSK_E_NOMEM. */
+/* Queue one frame (copied). MSK_E_LIMIT: the peer does not read what it is sent (W-26), MSK_E_CLOSED: there is no
+ * stream yet, or no longer; MSK_E_NOMEM. */
 int msk_quic_link_send(struct msk_quic_link *link, struct msk_bytes frame);
 
 #endif

@@ -91,7 +91,8 @@ static void frames_go_both_ways(void **state)
 {
     (void)state;
     struct pair pair = connected_pair(NULL);
-    assert_int_equal(msk_quic_link_send(&pair.b.link, msk_bytes_of_text("first")), MSK_E_CLOSED); /* the dialler speaks first */
+    assert_int_equal(msk_quic_link_send(&pair.b.link, msk_bytes_of_text("first")),
+                     MSK_E_CLOSED);        /* the dialler speaks first */
     send_frame(&pair.a, MSK_BYTES("", 0)); /* a ping query is empty */
     send_frame(&pair.a, msk_bytes_of_text("two"));
     run(&pair, 5);
@@ -143,7 +144,10 @@ static void an_announced_length_reserves_nothing(void **state)
 {
     (void)state;
     struct pair pair = connected_pair(NULL);
-    write_raw(&pair.a, "\x03\xff\xff\xff" "begin", 9);
+    write_raw(&pair.a,
+              "\x03\xff\xff\xff"
+              "begin",
+              9);
     run(&pair, 5);
     struct msk_bytes frame;
     assert_int_equal(msk_quic_link_next(&pair.b.link, 64u << 20, &frame, NULL), 0);
@@ -189,7 +193,10 @@ static void the_three_ends_differ(void **state)
     pair_free(&pair);
 
     pair = connected_pair(NULL);
-    write_raw(&pair.a, "\0\0\0\x05" "abc", 7);
+    write_raw(&pair.a,
+              "\0\0\0\x05"
+              "abc",
+              7);
     msk_quic_stream_finish(pair.a.link.stream);
     run(&pair, 5);
     expect_end(&pair.b, MSK_E_PROTOCOL, "the stream ends 7 bytes into a frame");
