@@ -1,12 +1,20 @@
 # handshake.bash: a probe tries the acceptor's checks of the group handshake (groups.md 2.4) on any node, ours or a
-# reference one. Describe the node first:
+# reference one. Aim at the node first: with aim_at_rust, or by setting
 #
 #   TARGET=PEERID@IP:PORT TARGET_NETWORK=ID TARGET_GROUP=ID TARGET_KEY=TEXT
 #
-# TARGET_GROUP is one that the node has joined with TARGET_KEY.
+# where TARGET_GROUP is one that the node has joined with TARGET_KEY.
 
 # shellcheck disable=SC2034 # for the bats files
 ZEROS=$(printf '%064d' 0)
+
+# aim_at_rust NAME KEY: at a reference node and its only group.
+aim_at_rust() {
+    TARGET=$(peer_address "$1")
+    TARGET_NETWORK=$(jq -r .network_id "$BATS_TEST_TMPDIR/$1/started")
+    TARGET_GROUP=$(rust_status "$1" | jq -r .group_id)
+    TARGET_KEY=$2
+}
 
 # probe_dial PROBE ALPN STEPS: prints the answer. STEPS are JSON, comma separated.
 probe_dial() {

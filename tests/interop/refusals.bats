@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+# shellcheck source=handshake.bash
 load handshake
 
 setup_file() { interop_setup_file; }
@@ -18,10 +19,7 @@ teardown() { interop_teardown; }
 # start_target [OPTION...]: a reference node as the probe's target.
 start_target() {
     rust_start a --group-key secret "$@"
-    TARGET=$(peer_address a)
-    TARGET_NETWORK=$(jq -r .network_id "$BATS_TEST_TMPDIR/a/started")
-    TARGET_GROUP=$(rust_status a | jq -r .group_id)
-    TARGET_KEY=secret
+    aim_at_rust a secret
 }
 
 @test "401: the acceptor does not know the dialler" {
