@@ -113,14 +113,6 @@ fuzz: setup-test
 	clang $(MSK_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz/any $(FUZZ_SOURCES) $(call libs,base crypto wire)
 	$(BUILD)/fuzz/any -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus
 
-# Look for inputs that break what tests/fuzz/properties.h says of everything strangers send. Needs clang.
-FUZZ_SECONDS ?= 60
-FUZZ_SOURCES = tests/fuzz/any.c $(call sources,base) $(call sources,crypto) $(call sources,wire)
-fuzz: setup-test
-	@mkdir -p $(BUILD)/fuzz/corpus
-	clang $(MSK_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz/any $(FUZZ_SOURCES) $(call libs,base crypto wire)
-	$(BUILD)/fuzz/any -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus
-
 # ---- a tour: three members, a leader, its death, the next one
 demo:
 	@deps/setup build
