@@ -13,7 +13,6 @@
 
 #define DECODED_PER_BYTE 16 /* memory a decoded message may take for each byte received */
 #define DECODED_MIN      (64u << 10)
-#define CLOCK_SKEW_MS    2000 /* reported above this (groups.md 8.1) */
 
 struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now)
 {
@@ -231,7 +230,7 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out)
 {
-    struct msk_member *member = msk_member_of(mesh, entry);
+    struct msk_member *member = msk_member_of(mesh, entry, true);
     struct msk_bond *bond = member ? msk_mesh_new_bond(member, link, now) : NULL;
     if (!bond) {
         reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "7", out);
@@ -311,18 +310,6 @@ static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bo
     msk_mesh_listed(mesh, now, &end->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
-/* An entry this fresh tells how far its owner's clock is from ours. */
-static void watch_clock(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                        const struct msk_signed_peer_entry *entry, struct msk_actions *out)
-{
-    int64_t skew_ms = entry->entry.version.updated_ms - now.wall_ms;
-    if (member->skew_reported || (skew_ms < CLOCK_SKEW_MS && skew_ms > -CLOCK_SKEW_MS))
-        return;
-    member->skew_reported = true;
-    MSK_EMIT(out, &mesh->config.bond.group_id, CLOCK_SKEW, MSK_F_DIGEST("peer", &member->peer),
-             MSK_F_I64("estimate_ms", skew_ms), MSK_F_TEXT("source", "entry"));
-}
-
 /* groups.md 2.9. Only the peer's own entry counts (W-17). */
 static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
                            const struct msk_signed_peer_entry *entry, struct msk_actions *out)
@@ -339,7 +326,7 @@ static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk
         mesh->host->learn(mesh->host->node, now, entry, MSK_SOURCE_UPDATE, MSK_TURN_BY_ID, out);
     MSK_EMIT(out, &mesh->config.bond.group_id, PEER_ENTRY_UPDATE, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_TEXT("version", version), MSK_F_TEXT("outcome", msk_catalog_outcome_text(outcome)));
-    watch_clock(mesh, now, member, entry, out);
+    msk_watch_clock(now, entry, "PeerEntryUpdate", &member->skew_reported, out);
     member->bond_started_ms = member->entry->entry.version.started_ms;
 }
 
@@ -407,23 +394,25 @@ size_t msk_mesh_frame_max(const struct msk_link *link)
 /* ---- ending */
 
 static void report_closed(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member,
-                          enum msk_closed_by by, uint64_t code, const char *phrase, struct msk_actions *out)
+                          enum msk_closed_by by, uint64_t code, const char *detail, struct msk_actions *out)
 {
+    const char *name = by == MSK_CLOSED_TRANSPORT ? "" : msk_close_name(code);
+    const char *phrase = *name ? name : detail ? detail : "connection lost";
     const struct msk_bond *bond = member->bond;
     MSK_EMIT(out, &mesh->config.bond.group_id, BOND_CLOSED, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_DIGEST("bond", &bond->id), MSK_F_U64("code", code), MSK_F_TEXT("phrase", phrase),
              MSK_F_TEXT("by", msk_closed_by_name(by)), MSK_F_U64("lifetime_ms", now.mono_ms - bond->opened_ms),
              MSK_F_U64("last_recv_ms", now.mono_ms - bond->heard_ms), MSK_F_U64("missed", bond->missed),
              MSK_F_U64("bytes_in", bond->bytes_in), MSK_F_U64("bytes_out", bond->bytes_out),
-             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out));
+             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out),
+             MSK_F_TEXT("detail", detail));
 }
 
 /* The member has no connection left. Its links are dealt with already. */
 static void become_unbonded(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
                             uint64_t code, const char *detail, struct msk_actions *out)
 {
-    const char *phrase = by != MSK_CLOSED_TRANSPORT && *msk_close_name(code) ? msk_close_name(code) : detail;
-    report_closed(mesh, now, member, by, code, phrase ? phrase : "connection lost", out);
+    report_closed(mesh, now, member, by, code, detail, out);
     msk_free(member->bond);
     member->bond = NULL;
     member->lost_ms = now.mono_ms;
