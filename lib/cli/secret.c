@@ -20,15 +20,10 @@
 #define HEX_LEN        (2 * MSK_DIGEST_LEN)
 #define READ_BY_OTHERS (S_IRWXG | S_IRWXO)
 
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 static void trim_end(struct msk_builder *text)
 {
-    while (text->len && is_space(text->data[text->len - 1]))
-        text->len--;
+    struct msk_bytes trimmed = msk_bytes_trim(msk_builder_view(text));
+    text->len = trimmed.len ? (size_t)(trimmed.data - text->data) + trimmed.len : 0;
 }
 
 int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_error *err)
