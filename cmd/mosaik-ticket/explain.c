@@ -5,6 +5,7 @@
 #include "ticket.h"
 
 #define VALUE_TEXT_MAX 4096
+#define SHOWN_MAX      128
 
 struct explanation {
     const struct ticket_case *refused;
@@ -12,15 +13,13 @@ struct explanation {
     struct msk_builder *out;
 };
 
-/* A text in quotes, as it may be shown. */
+/* A text in quotes, as it may be shown; a peer id whole. */
 static void say_text(struct msk_builder *out, struct msk_bytes text)
 {
-    char copy[MSK_VISIBLE_MAX + 2], shown[MSK_VISIBLE_SIZE];
-    size_t len = text.len < sizeof copy - 1 ? text.len : sizeof copy - 1;
-    if (len)
-        memcpy(copy, text.data, len);
-    copy[len] = 0;
-    msk_builder_text(out, msk_visible(copy, shown));
+    bool cut = text.len > SHOWN_MAX;
+    msk_builder_byte(out, '"');
+    msk_visible_append(out, MSK_BYTES(text.data, cut ? SHOWN_MAX : text.len));
+    msk_builder_text(out, cut ? "...\"" : "\"");
 }
 
 static void say_texts(struct msk_builder *out, char *const *texts, size_t count)

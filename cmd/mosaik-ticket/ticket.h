@@ -17,8 +17,9 @@ extern const struct msk_command ticket_mint, ticket_verify, ticket_show, ticket_
 
 #define TICKET_INPUT_MAX (1u << 20) /* more than any ticket may have: what is too long is said by the check */
 
-/* The ticket an argument stands for, without white space around it. Its bytes are in `memory` (initialised with
- * TICKET_INPUT_MAX). MSK_E_IO, MSK_E_INVALID (too large), MSK_E_NOMEM. */
+/* The ticket an argument stands for: itself, or what standard input holds, without white space behind it. Its bytes are
+ * the argument's or in `memory` (initialised with TICKET_INPUT_MAX). MSK_E_IO, MSK_E_INVALID (too large), MSK_E_NOMEM.
+ */
 int ticket_read(const char *argument, struct msk_builder *memory, struct msk_bytes *out, struct msk_error *err);
 
 /* What a ticket says, unverified. */

@@ -10,14 +10,11 @@
 
 int ticket_read(const char *argument, struct msk_builder *memory, struct msk_bytes *out, struct msk_error *err)
 {
-    int rc = 0;
-    if (strcmp(argument, "-") == 0)
-        rc = msk_input_read(argument, memory, NULL, err);
-    else
-        msk_builder_text(memory, argument);
-    if (rc == 0 && memory->error)
-        rc = msk_fail(err, memory->error, "TICKET: %s", msk_error_sentence(memory->error));
-    *out = msk_bytes_trim(msk_builder_view(memory));
+    *out = msk_bytes_of_text(argument);
+    if (strcmp(argument, "-") != 0)
+        return 0;
+    int rc = msk_input_read(argument, memory, NULL, err);
+    *out = msk_bytes_trim_end(msk_builder_view(memory));
     return rc;
 }
 

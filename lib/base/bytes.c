@@ -23,10 +23,8 @@ static bool is_space(uint8_t byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-struct msk_bytes msk_bytes_trim(struct msk_bytes text)
+struct msk_bytes msk_bytes_trim_end(struct msk_bytes text)
 {
-    while (text.len > 0 && is_space(text.data[0]))
-        text = MSK_BYTES(text.data + 1, text.len - 1);
     while (text.len > 0 && is_space(text.data[text.len - 1]))
         text.len--;
     return text;

@@ -22,8 +22,7 @@
 
 static void trim_end(struct msk_builder *text)
 {
-    struct msk_bytes trimmed = msk_bytes_trim(msk_builder_view(text));
-    text->len = trimmed.len ? (size_t)(trimmed.data - text->data) + trimmed.len : 0;
+    text->len = msk_bytes_trim_end(msk_builder_view(text)).len;
 }
 
 int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_error *err)

@@ -51,7 +51,7 @@ static int check_word(struct msk_bytes text, struct msk_error *err)
 int msk_ticket_present(struct msk_node *node, struct msk_now now, struct msk_bytes text, struct msk_digest *id,
                        struct msk_actions *out, struct msk_error *err)
 {
-    const struct msk_ticket ticket = {.class_id = msk_jwt_class(), .data = msk_bytes_trim(text)};
+    const struct msk_ticket ticket = {.class_id = msk_jwt_class(), .data = msk_bytes_trim_end(text)};
     int rc = check_word(ticket.data, err);
     if (rc)
         return rc;
