@@ -66,7 +66,8 @@ void msk_mesh_forgotten(struct msk_mesh *mesh, const struct msk_digest *peer); /
 void msk_mesh_synced(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
 
 /* Our own entry has a new version: PeerEntryUpdate on every bond (groups.md 2.7). `content`: more than its version
- * changed, perhaps a ticket: whoever refused us is tried again. */
+ * changed, perhaps a ticket: everybody is told at once, and whoever refused us is tried again. A mere refresh goes from
+ * one member to the next within two seconds. */
 void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool content, struct msk_actions *out);
 
 /* Close everything with 102; with `depart`, a Departure goes first and is flushed (groups.md 2.10). */
