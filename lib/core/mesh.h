@@ -94,10 +94,6 @@ uint64_t msk_mesh_deadline(const struct msk_mesh *mesh); /* mono_ms, or MSK_NEVE
 struct msk_bond *msk_mesh_bond(const struct msk_mesh *mesh, const struct msk_digest *peer);
 size_t msk_mesh_bond_count(const struct msk_mesh *mesh);
 
-/* Close the bond with a peer, spare included. */
-void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,
-                   struct msk_actions *out);
-
 /* Arrays, members as in cli.md: the bonds; and the members without one, with why and when next. New references, NULL
  * without memory. */
 json_t *msk_mesh_bonds_json(const struct msk_mesh *mesh, struct msk_now now);
