@@ -226,11 +226,13 @@ void msk_mesh_learn(struct msk_mesh *mesh, struct msk_now now, const struct msk_
     msk_mesh_consider(mesh, now, entry, turn, "catalog", out);
 }
 
+/* A member that fell silent is remembered longer; who bonded without listing the group, and left, only visited. */
 void msk_mesh_forgotten(struct msk_mesh *mesh, const struct msk_digest *peer)
 {
     bool found;
     size_t at = position_of(mesh, peer, &found);
-    if (found && idle(mesh->members[at]) && !mesh->members[at]->proven)
+    if (found && idle(mesh->members[at]) &&
+        (!mesh->members[at]->proven || !msk_member_lists_group(mesh, mesh->members[at]->entry)))
         remove_at(mesh, at);
 }
 
