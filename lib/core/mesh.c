@@ -379,8 +379,7 @@ void msk_mesh_tick(struct msk_mesh *mesh, struct msk_now now, struct msk_actions
             msk_mesh_spare_due(mesh, member, out);
         beat_due(mesh, now, member, out);
     }
-    if (mesh->tickets_due_ms <= now.mono_ms)
-        msk_mesh_tickets_due(mesh, now, out);
+    msk_mesh_tickets_due(mesh, now, out);
     if (mesh->pairs_due_ms <= now.mono_ms)
         msk_mesh_pairs_due(mesh, now, out);
     if (mesh->updates_due_ms <= now.mono_ms)
