@@ -47,7 +47,7 @@ static void report(const struct msk_mesh *mesh, struct msk_now now, const struct
                    const struct msk_ticket_watch *before, const struct msk_ticket_verdict *verdict,
                    struct msk_actions *out)
 {
-    if (!verdict->valid && (!before->known || before->valid))
+    if (!verdict->valid && (!before->known || before->valid || strcmp(before->reason, verdict->reason) != 0))
         MSK_EMIT(out, &mesh->config.bond.group_id, TICKET_EXPIRED, MSK_F_DIGEST("peer", peer),
                  MSK_F_TEXT("reason", verdict->reason), MSK_F_U64("validator", verdict->validator));
     else if (verdict->valid && (!before->known || !before->valid))
@@ -63,8 +63,8 @@ const char *msk_ticket_fault(const struct msk_ticket_watch *watch, const char *w
     if (strcmp(watch->reason, MSK_TICKET_MISSING) == 0)
         snprintf(out, MSK_TICKET_FAULT_SIZE, "%s has no ticket for validator %zu", whose, watch->validator);
     else
-        snprintf(out, MSK_TICKET_FAULT_SIZE, "%s has a ticket for validator %zu that breaks the rule %s", whose,
-                 watch->validator, watch->reason);
+        snprintf(out, MSK_TICKET_FAULT_SIZE, "%s has no ticket that validator %zu accepts: %s", whose, watch->validator,
+                 watch->reason);
     return out;
 }
 

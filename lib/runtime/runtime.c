@@ -120,17 +120,44 @@ static int open_disk(struct msk_runtime *runtime, const struct msk_digest *peer_
     return rc && config->data_directory ? msk_wrap(err, rc, "data directory %s", config->data_directory) : rc;
 }
 
+/* ---- tickets in files */
+
+static void read_ticket(struct msk_runtime *runtime, size_t index)
+{
+    struct msk_error err;
+    if (msk_ticket_file_read(&runtime->tickets, index, runtime->node, msk_now(), &runtime->actions, &err))
+        msk_journal_warn(&runtime->journal, "warning: %s", err.text);
+}
+
+static void on_ticket_changed(void *context, size_t index)
+{
+    struct msk_runtime *runtime = context;
+    if (runtime->phase != MSK_PHASE_RUNNING)
+        return;
+    read_ticket(runtime, index);
+    msk_net_turn(runtime->net);
+}
+
+/* Where that is not possible, SIGHUP still works. */
+static void watch_tickets(struct msk_runtime *runtime)
+{
+    struct msk_error err;
+    runtime->ticket_watch.changed = on_ticket_changed;
+    runtime->ticket_watch.context = runtime;
+    if (msk_file_watch_start(&runtime->ticket_watch, &runtime->loop, runtime->config->ticket_paths,
+                             runtime->tickets.count, &err))
+        msk_journal_warn(&runtime->journal, "warning: tickets: %s; SIGHUP reads them again", err.text);
+}
+
 /* ---- signals */
 
 static void read_tickets_again(struct msk_runtime *runtime)
 {
     char reloading[64];
-    struct msk_error err;
     snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)msk_now_ns() / 1000);
     msk_notify(reloading, NULL);
     for (size_t i = 0; i < runtime->tickets.count; i++)
-        if (msk_ticket_file_read(&runtime->tickets, i, runtime->node, msk_now(), &runtime->actions, &err))
-            msk_journal_warn(&runtime->journal, "warning: %s", err.text);
+        read_ticket(runtime, i);
     msk_notify("READY=1", NULL);
     msk_net_turn(runtime->net);
 }
@@ -273,6 +300,8 @@ static int read_tickets(struct msk_runtime *runtime, struct msk_error *err)
 {
     const struct msk_runtime_config *config = runtime->config;
     int rc = msk_ticket_files_init(&runtime->tickets, config->ticket_paths, config->ticket_path_count, err);
+    if (rc == 0)
+        watch_tickets(runtime); /* first: a change while they are read must not go unseen */
     for (size_t i = 0; i < runtime->tickets.count && rc == 0; i++)
         rc = msk_ticket_file_read(&runtime->tickets, i, runtime->node, msk_now(), &runtime->actions, err);
     return rc;
@@ -405,6 +434,7 @@ static void finish(struct msk_runtime *runtime)
     runtime->phase = MSK_PHASE_OVER;
     msk_net_free(runtime->net);
     msk_disk_free(runtime->disk);
+    msk_file_watch_stop(&runtime->ticket_watch);
     for (size_t i = 0; i < runtime->signal_count; i++)
         uv_close((uv_handle_t *)&runtime->signals[i], NULL);
     if (runtime->loop_open)

@@ -126,11 +126,10 @@ kill_node() { # NAME [SIGNAL]: returns once it is gone, with its exit status
 
 # expect_event NAME FILTER: until the node has told an event that the jq filter accepts, which is then printed
 expect_event() {
-    local follow status
+    local follow
     exec {follow}< <(exec tail -n +1 -f "$1.events" 2>/dev/null 3>&-)
-    local tail_pid=$!
-    timeout "$LIMIT" jq -nce --unbuffered "first(inputs | select($2))" <&"$follow"
-    status=$?
+    local tail_pid=$! status=0
+    timeout "$LIMIT" jq -nce --unbuffered "first(inputs | select($2))" <&"$follow" || status=$?
     kill "$tail_pid"
     exec {follow}<&-
     return "$status"
