@@ -53,6 +53,7 @@ struct msk_member {
     uint64_t last_code;
 
     struct msk_ticket_watch tickets;
+    uint64_t asked_ms; /* for its entry, after it was refused for its tickets */
     bool skew_reported;
     struct msk_peer_set linked;   /* whom it is bonded with, as it told us */
     struct msk_peer_set reported; /* whom it is not bonded with, as we told the operator */
