@@ -32,7 +32,7 @@ from_hex() { perl -ne 'chomp; print pack "H*", $_'; }
         count=$((count + 1))
     done < <(jq -r "$SPAN .cases[] | select(.input.op == \"validate\") | [.name, .input.peer,
         (.input.validator | $VALIDATOR | tojson),
-        ([.accepted, (if .error then $RULES[.error] else \"\" end), .expires] | tojson), .input.hex]
+        ([.accepted, (if .error then ($RULES)[.error] else \"\" end), .expires] | tojson), .input.hex]
         | join(\"\t\")" "$MSK_VECTORS/jwt_tickets.json")
     assert_equal "$count" 140
 }

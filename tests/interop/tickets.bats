@@ -137,11 +137,11 @@ ended() {
 @test "a ticket taken back ends the bond: ours from them, theirs from us" {
     issuer i ES256
     start_pair --require-ticket i.json
-    local id before
+    local before
     give a "$(mint c i "$(peer_id a)")" >id.a
     give c "$(mint c i "$(peer_id c)")" >id.c
     mesh a c
-    local who other
+    local who
     for who in c a; do
         before=$(last_seq c)
         take_back "$who" "$(<"id.$who")"
