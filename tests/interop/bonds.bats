@@ -119,7 +119,7 @@ start_bonded() {
 # Each round both nodes join one more group and learn that of each other over the bond of the first. What we do when both
 # want to dial depends on whose id is less.
 @test "both dial at once, fifty times, and end up bonded within 2 s" {
-    local INTEROP_LIMIT_S=2
+    export INTEROP_LIMIT_S=2
     rust_start a "${GROUP[@]}"
     for order in lt gt; do
         until

@@ -94,6 +94,7 @@ start_bridge() {
     in_net ip link set br0 up
     peer_launch relay relay --listen 10.9.0.254:0
     await_start relay relay_started
+    export RELAY_URL
     RELAY_URL=$(jq -r .url "$BATS_TEST_TMPDIR/relay/started")
 }
 
