@@ -29,7 +29,6 @@
 #define MSK_UNKNOWN_RETRIES    3       /* groups.md 2.5, 401 */
 #define MSK_REBUFFS_MAX        6       /* reachable, but no member: then quarantine (W-33) */
 #define MSK_QUARANTINE_MS      600000
-#define MSK_ASK_TICKETS_MS     1000  /* a refused peer is asked for its newest entry not more often than this */
 #define MSK_QUARANTINE_LIFT_MS 15000 /* a restarted peer leaves quarantine, but not more often than this */
 
 /* What a mesh tells its group. */

@@ -249,17 +249,6 @@ static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member
     msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
-/* Who dials believes that its tickets are in order: perhaps it has a new one that we have not heard of. */
-static void ask_for_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                            struct msk_actions *out)
-{
-    const struct msk_host *host = mesh->host;
-    if (now.mono_ms < member->asked_ms + MSK_ASK_TICKETS_MS)
-        return;
-    member->asked_ms = now.mono_ms;
-    (void)host->acquaint(host->node, now, &member->peer, &member->entry->entry.address.addresses, true, out);
-}
-
 void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out)
@@ -281,8 +270,8 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
         msk_free(bond);
         reject(mesh, link, code, check, code == MSK_CLOSE_NOT_ALLOWED ? msk_ticket_fault(&tickets, "it", fault) : NULL,
                out);
-        if (member && code == MSK_CLOSE_NOT_ALLOWED)
-            ask_for_tickets(mesh, now, member, out);
+        if (code == MSK_CLOSE_NOT_ALLOWED && member)
+            msk_member_ask_ticket(member, now);
         return;
     }
     welcome(mesh, now, member, bond, start, out);

@@ -16,9 +16,9 @@ INTEROP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${TIME_FACTOR:=1}"
 
 # Options for a group that finds its leader soon. The heartbeat settings are part of its id: for all members or none.
+BRISK=(--heartbeat-interval 100ms --heartbeat-jitter 20ms --election-timeout 300ms --election-timeout-jitter 150ms)
 # shellcheck disable=SC2034 # for the bats files
-FAST=(--heartbeat-interval 100ms --heartbeat-jitter 20ms
-    --election-timeout 300ms --election-timeout-jitter 150ms --bootstrap-delay 200ms)
+FAST=("${BRISK[@]}" --bootstrap-delay 200ms)
 
 # ---- namespace
 
@@ -87,41 +87,47 @@ wait_exit() {
 
 # ---- processes
 
-# peer_start NAME FIRST-EVENT ARGUMENT...: starts mosaik-peer and waits for its first event.
-# Its stdin is a FIFO it holds open itself: requests come and go without ending it.
-peer_start() {
-    local name=$1 event=$2 dir=$BATS_TEST_TMPDIR/$1
-    shift 2
+# peer_launch NAME ARGUMENT...: starts mosaik-peer. Its stdin is a FIFO it holds open itself: requests come and go without
+# ending it.
+peer_launch() {
+    local name=$1 dir=$BATS_TEST_TMPDIR/$1
+    shift
     mkdir -p "$dir"
     rm -f "$dir/in"
     mkfifo "$dir/in"
     exec_in_net "$MOSAIK_PEER" "$@" 0<>"$dir/in" >"$dir/out" 2>"$dir/err" 3>&- &
-    await_start "$name" "$event" $!
+    record "$name" $!
 }
 
-# await_start NAME FIRST-EVENT PID: notes a process just started, and waits for its first event.
+# record NAME PID: a process just started, to be ended with the test.
+record() {
+    echo "$2" >"$BATS_TEST_TMPDIR/$1/pid"
+    echo "$2" >>"$BATS_TEST_TMPDIR/pids"
+}
+
+# await_start NAME [FIRST-EVENT]
 await_start() {
     local dir=$BATS_TEST_TMPDIR/$1
-    echo "$3" >"$dir/pid"
-    echo "$3" >>"$BATS_TEST_TMPDIR/pids"
-    wait_line "$dir/out" ".event == \"$2\"" "" "$3" >"$dir/started" || {
+    wait_line "$dir/out" ".event == \"${2-node_started}\"" "" "$(peer_pid "$1")" >"$dir/started" || {
         cat "$dir/err" >&2
         return 1
     }
 }
 
-# rust_start NAME [OPTION...]: a reference node in the network $NETWORK.
+# rust_start NAME [OPTION...]: a reference node in the network $NETWORK. rust_launch does not wait for it.
 rust_start() {
-    local name=$1
-    shift
-    peer_start "$name" node_started node --network "$NETWORK" --relay "$RELAY_URL" "$@"
+    rust_launch "$@"
+    await_start "$1"
+}
+
+rust_launch() {
+    peer_launch "$1" node --network "$NETWORK" --relay "$RELAY_URL" "${@:2}"
 }
 
 # probe_start NAME [OPTION...]: a raw endpoint.
 probe_start() {
-    local name=$1
-    shift
-    peer_start "$name" probe_started probe "$@"
+    peer_launch "$1" probe "${@:2}"
+    await_start "$1" probe_started
 }
 
 peer_pid() { cat "$BATS_TEST_TMPDIR/$1/pid"; }
@@ -237,8 +243,8 @@ peer_quit() {
 peer_kill() {
     local pid
     pid=$(peer_pid "$1")
-    kill -9 "$pid"
-    wait "$pid" 2>/dev/null || :
+    # The shell would announce the death otherwise.
+    { kill -9 "$pid" && wait "$pid" || :; } 2>/dev/null
 }
 
 # ---- set-up
@@ -283,23 +289,53 @@ interop_setup() {
 
 # Shows the last words of every process when the test failed.
 interop_teardown() {
-    local dir
-    if [ -z "${BATS_TEST_COMPLETED-}" ]; then
+    local dir completed=${BATS_TEST_COMPLETED-} status=0
+    [ -z "$completed" ] || end_tidily || {
+        status=1
+        completed=
+    }
+    if [ -z "$completed" ]; then
         for dir in "$BATS_TEST_TMPDIR"/*/; do
             [ ! -e "$dir/out" ] || tail -n 15 "$dir/out" "$dir/err"
         done
     fi
     kill_recorded "$BATS_TEST_TMPDIR/pids"
+    return "$status"
 }
 
-# kill_recorded FILE: ends those of the listed processes that still run; a pid may long be someone else's.
+# running FILE: sets `pids` to those of the listed processes that still run; a pid may long be someone else's.
+running() {
+    mapfile -t pids < <(jobs -pr | grep -Fxf "$1")
+}
+
+# end_tidily: what is listed in $BATS_TEST_TMPDIR/tidy must still run or have been killed, and end well when it is told to.
+end_tidily() {
+    local list=$BATS_TEST_TMPDIR/tidy pids pid status failed=0
+    [ -e "$list" ] || return 0
+    running "$list"
+    [ "${#pids[@]}" -eq 0 ] || kill -TERM "${pids[@]}"
+    for pid in "${pids[@]}"; do
+        wait_exit "$pid" 5 || failed=1
+    done
+    while read -r pid; do
+        status=0
+        [ "$failed" -ne 0 ] || wait "$pid" 2>/dev/null || status=$?
+        # 127: waited for before, by the test.
+        case $status in 0 | 127 | 137) ;; *)
+            echo "process $pid ended with status $status"
+            failed=1
+            ;;
+        esac
+    done <"$list"
+    return "$failed"
+}
+
+# kill_recorded FILE: ends those of the listed processes that still run.
 kill_recorded() {
-    local running
+    local pids
     [ -e "$1" ] || return 0
-    mapfile -t running < <(jobs -pr | grep -Fxf "$1")
+    running "$1"
     rm -f "$1"
-    [ "${#running[@]}" -gt 0 ] || return 0
-    kill -9 "${running[@]}"
-    # The shell would announce each death otherwise.
-    wait "${running[@]}" 2>/dev/null || :
+    [ "${#pids[@]}" -gt 0 ] || return 0
+    { kill -9 "${pids[@]}" && wait "${pids[@]}" || :; } 2>/dev/null
 }
