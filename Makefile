@@ -121,8 +121,12 @@ demo:
 
 # Figures, side by side with the Rust reference where cargo is there; no pass or fail.
 bench: setup-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/verify
 	@MSK_BIN=$(BUILD)/bin tests/bench/bench $$(tests/interop/build.sh || true)
+
+$(BUILD)/bench/verify: $(BUILD)/tests/bench/verify.o $(call archives,base crypto wire)
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ $(call libs,base crypto wire))
 
 # ---- habits that tools can check
 lint:
