@@ -73,7 +73,7 @@ static int parse_duration(const struct msk_option *option, const char *text, str
 /* Unix seconds, before 1970 with a sign. */
 static bool parse_unix_time(const char *text, int64_t *out)
 {
-    uint64_t seconds;
+    uint64_t seconds = 0;
     bool negative = *text == '-';
     if (parse_unsigned(text + negative, INT64_MAX, &seconds, NULL) < 0)
         return false;
