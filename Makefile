@@ -49,7 +49,7 @@ $(BUILD)/%.o: %.c $(BUILD)/deps.mk
 	$(call run,CC,$(CC) $(MSK_CFLAGS) -c -o $@ $<)
 
 # Libraries a room needs from outside; the linker drops what a program does not use.
-LIBS_crypto  = $(DEPS_LIBS_CRYPTO)
+LIBS_crypto  = -ljansson $(DEPS_LIBS_CRYPTO)
 LIBS_wire    = -ljansson
 LIBS_store   = -lsqlite3
 LIBS_quic    = $(DEPS_LIBS_QUIC)
@@ -104,6 +104,12 @@ check-interop: setup-test
 asan: setup-test
 	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/asan all unit-programs
 	tests/run $(BUILD)/asan unit bats
+
+# ---- a tour: three members, a leader, its death, the next one
+demo:
+	@deps/setup build
+	@$(MAKE) --no-print-directory all
+	@MSK_BIN=$(BUILD)/bin docs/examples/demo
 
 # ---- habits that tools can check
 lint:

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "core/action.h"
+#include "core/link.h"
 #include "core/raft.h"
 #include "crypto/jwt_validator.h"
 
@@ -43,7 +44,7 @@ struct msk_group_config {
     uint32_t max_missed_heartbeats;
     const struct msk_jwt_validator *const *validators; /* in order; stay the caller's and outlive the group */
     size_t validator_count;
-    struct msk_raft_config raft; /* group, self, seed are filled in by the node */
+    struct msk_raft_config raft; /* group, self, seed, sequence are filled in by the node */
 };
 
 /* 0, MSK_E_NOMEM, or MSK_E_INVALID (bad secret). */
@@ -85,31 +86,15 @@ int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const stru
 /* A number for a link somebody else opened; dialled links get theirs in MSK_ACTION_DIAL. */
 uint64_t msk_node_new_link(struct msk_node *node);
 
-/* TLS exporter of a link (wire.md 3.4): 32 bytes for `label`, the context being the link's ALPN. 0 or negative. */
-typedef int (*msk_export_fn)(void *context, uint64_t link, struct msk_bytes label, uint8_t out[32]);
-
-struct msk_link_info {
-    struct msk_digest peer; /* proven by TLS */
-    enum msk_alpn alpn;
-    bool dialled; /* by us */
-    struct msk_socket_addr remote;
-    uint64_t rtt_us;
-    msk_export_fn export_secret;
-    void *export_context;
-};
+/* A connection stands: TLS is done. For accepted ones this is before their stream appears, so that the handshake limits
+ * cover the wait for it (W-19). `info` is copied; an ALPN the node does not serve is closed with 100. */
 void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t link, const struct msk_link_info *info,
                           struct msk_actions *out);
 void msk_node_link_frame(struct msk_node *node, struct msk_now now, uint64_t link, struct msk_bytes frame,
                          struct msk_actions *out);
 
-enum msk_closed_by { MSK_CLOSED_LOCAL, MSK_CLOSED_PEER, MSK_CLOSED_TRANSPORT };
-struct msk_link_close {
-    enum msk_closed_by by;
-    uint64_t code;      /* application code where by is PEER or LOCAL */
-    const char *detail; /* for people: transport error, TLS alert, "stream ended inside a frame"; may be NULL */
-    bool stream_ended;  /* the stream ended while the connection stood: FIN or reset (wire.md 3.2) */
-};
-/* The link is gone (also a dial that failed). Its number is never used again. */
+/* The link is gone (also a dial that failed), or its stream ended (link.h). Its number is never used again. A link that
+ * the node closed itself (MSK_ACTION_CLOSE) is forgotten at once; telling its end is allowed and has no effect. */
 void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t link, const struct msk_link_close *close,
                           struct msk_actions *out);
 

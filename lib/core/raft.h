@@ -17,6 +17,7 @@ const char *msk_role_name(enum msk_role role); /* "follower", "candidate", "lead
 #define MSK_TERM_MAX          (UINT64_C(1) << 63) /* W-21 */
 #define MSK_TERM_LEAP_MAX     (UINT64_C(1) << 20) /* W-21: a message further ahead closes its bond with 400 */
 #define MSK_RELUCTANT_DEFAULT 3
+#define MSK_RAFT_PEERS_MAX    1024
 
 struct msk_raft_config {
     struct msk_digest group, self;
@@ -27,6 +28,7 @@ struct msk_raft_config {
     uint32_t members;     /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
     bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;
+    uint64_t *sequence; /* the last number given to a record: one count for all groups of a node, outlives the raft */
 };
 
 struct msk_raft;
@@ -41,15 +43,16 @@ void msk_raft_bonded(struct msk_raft *raft, struct msk_now now, const struct msk
 void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer,
                        struct msk_actions *out);
 
-/* Any frame arrived from this peer: evidence of life for check-quorum (W-10). Cheap. */
+/* Any frame arrived from this peer: evidence of life for check-quorum (W-10). Cheap. May bring the deadline forward. */
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer);
 
-/* One message from a bonded peer (groups.md 3.3). 0, or MSK_E_PROTOCOL: close that bond with 400 (W-21). Fields that do
- * not name the sender (W-13) are dropped and reported, not an error. */
+/* One message from a bonded peer (groups.md 3.3); from anybody else it is ignored. 0, or MSK_E_PROTOCOL after having
+ * reported why: close that bond with 400 (W-21, W-22). Messages whose fields do not name the sender (W-13) are dropped
+ * and reported, not an error. */
 int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                      const struct msk_raft_message *message, struct msk_actions *out);
 
-/* The record with this sequence number (and all before) is on disk. */
+/* The record with this sequence number (and all before) is on disk; other groups' numbers do no harm. */
 void msk_raft_persisted(struct msk_raft *raft, struct msk_now now, uint64_t sequence, struct msk_actions *out);
 
 /* Fire what is due. */

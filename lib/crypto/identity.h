@@ -82,7 +82,8 @@ struct msk_group_step {
 /* How many steps `msk_group_explain` writes. */
 #define MSK_GROUP_STEPS(validator_count) (7 + 2 * (validator_count))
 
-/* The inputs' own digests first, then the derivation; the last step's digest is the group id. */
+/* First what each input is ("consensus", "machine", "sync", "validator"...), then the derivation ("key",
+ * "+ consensus", "+ machine", "+ sync", "+ validator"...); the last step's digest is the group id. */
 void msk_group_explain(const struct msk_group_inputs *inputs, struct msk_group_step *steps);
 
 /* A key as it may be shown: first and last byte, "b0****2e" (wire.md 1.2). Returns `out`. */

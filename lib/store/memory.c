@@ -1,0 +1,74 @@
+#include "base/alloc.h"
+#include "store/store_impl.h"
+
+struct memory_store {
+    struct msk_store base;
+    struct msk_store_record *records; /* one a group */
+    size_t count, capacity;
+};
+
+static int memory_load(struct msk_store *base, struct msk_store_record **records, size_t *count, struct msk_error *err)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    if (store->count == 0)
+        return 0;
+    *records = msk_memdup(store->records, store->count * sizeof *store->records);
+    if (!*records)
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    *count = store->count;
+    return 0;
+}
+
+static struct msk_store_record *find(struct memory_store *store, const struct msk_digest *group)
+{
+    for (size_t i = 0; i < store->count; i++)
+        if (msk_digest_equal(&store->records[i].group, group))
+            return &store->records[i];
+    return NULL;
+}
+
+/* Room for `count` more groups, so that what follows cannot fail halfway. */
+static int reserve(struct memory_store *store, size_t count, struct msk_error *err)
+{
+    if (store->count + count <= store->capacity)
+        return 0;
+    size_t capacity = (store->count + count) * 2;
+    struct msk_store_record *records = msk_realloc(store->records, capacity * sizeof *records);
+    if (!records)
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    store->records = records;
+    store->capacity = capacity;
+    return 0;
+}
+
+static int memory_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
+                        struct msk_error *err)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    int rc = reserve(store, count, err);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct msk_store_record *known = find(store, &records[i].group);
+        *(known ? known : &store->records[store->count++]) = records[i];
+    }
+    return rc;
+}
+
+static void memory_close(struct msk_store *base)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    msk_free(store->records);
+    msk_free(store);
+}
+
+static const struct msk_store_ops memory_ops = {
+    .durable = false, .load = memory_load, .write = memory_write, .close = memory_close};
+
+int msk_store_open_memory(struct msk_store **out)
+{
+    struct memory_store *store = msk_calloc(1, sizeof *store);
+    if (!store)
+        return MSK_E_NOMEM;
+    store->base.ops = &memory_ops;
+    *out = &store->base;
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* store_impl.h: what an implementation of the store provides. */
+#ifndef MSK_STORE_STORE_IMPL_H
+#define MSK_STORE_STORE_IMPL_H
+
+#include "store/store.h"
+
+/* As the functions of store.h. An implementation embeds struct msk_store as its first member. */
+struct msk_store_ops {
+    bool durable;
+    int (*load)(struct msk_store *store, struct msk_store_record **records, size_t *count, struct msk_error *err);
+    int (*write)(struct msk_store *store, const struct msk_store_record *records, size_t count, struct msk_error *err);
+    void (*close)(struct msk_store *store);
+};
+
+struct msk_store {
+    const struct msk_store_ops *ops;
+};
+
+#endif
