@@ -23,7 +23,7 @@ MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo setup-test unit-programs check check-unit check-bats check-interop asan lint format install clean
+.PHONY: all demo bench setup-test unit-programs check check-unit check-bats check-interop asan lint format install clean
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
@@ -110,6 +110,11 @@ demo:
 	@deps/setup build
 	@$(MAKE) --no-print-directory all
 	@MSK_BIN=$(BUILD)/bin docs/examples/demo
+
+# Figures, side by side with the Rust reference where cargo is there; no pass or fail.
+bench: setup-test
+	@$(MAKE) --no-print-directory all
+	@MSK_BIN=$(BUILD)/bin tests/bench/bench $$(tests/interop/build.sh || true)
 
 # ---- habits that tools can check
 lint:

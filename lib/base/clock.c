@@ -60,19 +60,21 @@ static void date_of_days(int64_t days, int64_t *year, unsigned *month, unsigned 
     *year = (int64_t)year_of_era + era * 400 + (*month <= 2);
 }
 
-#define YEAR_0_SECONDS     (-62167219200)
-#define YEAR_10000_SECONDS 253402300800
+/* The years -262143 to 262142: the calendar of the reference. */
+#define FIRST_SECOND (-8334601228800)
+#define LAST_SECOND  8210266876799
 
 const char *msk_time_text(int64_t seconds, uint32_t nanoseconds, char out[MSK_TIME_TEXT_SIZE])
 {
     out[0] = 0;
-    if (seconds < YEAR_0_SECONDS || seconds >= YEAR_10000_SECONDS || nanoseconds >= 1000000000)
+    if (seconds < FIRST_SECOND || seconds > LAST_SECOND || nanoseconds >= 1000000000)
         return out;
     int64_t days = seconds / 86400 - (seconds % 86400 < 0), year;
     unsigned month, day, rest = (unsigned)(seconds - days * 86400);
     date_of_days(days, &year, &month, &day);
-    int n = snprintf(out, MSK_TIME_TEXT_SIZE, "%04d-%02u-%02uT%02u:%02u:%02u", (int)year, month, day, rest / 3600,
-                     rest / 60 % 60, rest % 60);
+    const char *sign = year < 0 ? "-" : year > 9999 ? "+" : "";
+    int n = snprintf(out, MSK_TIME_TEXT_SIZE, "%s%04d-%02u-%02uT%02u:%02u:%02u", sign, (int)(year < 0 ? -year : year), month,
+                     day, rest / 3600, rest / 60 % 60, rest % 60);
     if (nanoseconds % 1000000 == 0 && nanoseconds)
         n += snprintf(out + n, MSK_TIME_TEXT_SIZE - (size_t)n, ".%03u", nanoseconds / 1000000);
     else if (nanoseconds % 1000 == 0 && nanoseconds)
@@ -105,6 +107,18 @@ static unsigned take_number(struct reader *in, int digits)
         value = value * 10 + (unsigned)(*in->p++ - '0');
     }
     return value;
+}
+
+/* Four digits, or a sign and up to six. */
+static int take_year(struct reader *in)
+{
+    if (in->p == in->end || (*in->p != '+' && *in->p != '-'))
+        return (int)take_number(in, 4);
+    int sign = *in->p++ == '-' ? -1 : 1, digits = 0;
+    while (digits < 6 && in->p + digits < in->end && in->p[digits] >= '0' && in->p[digits] <= '9')
+        digits++;
+    in->bad |= digits == 0;
+    return sign * (int)take_number(in, digits);
 }
 
 static char take_one_of(struct reader *in, const char *set)
@@ -142,7 +156,7 @@ static int64_t take_offset_seconds(struct reader *in)
     return sign == '-' ? -offset : offset;
 }
 
-static unsigned days_in_month(unsigned year, unsigned month)
+static unsigned days_in_month(int year, unsigned month)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -152,7 +166,7 @@ static unsigned days_in_month(unsigned year, unsigned month)
 int msk_time_parse(const char *text, size_t len, int64_t *seconds, uint32_t *nanoseconds)
 {
     struct reader in = {text, text + len, false};
-    unsigned year = take_number(&in, 4);
+    int year = take_year(&in);
     take_one_of(&in, "-");
     unsigned month = take_number(&in, 2);
     take_one_of(&in, "-");
@@ -174,5 +188,5 @@ int msk_time_parse(const char *text, size_t len, int64_t *seconds, uint32_t *nan
     }
     *seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
     *nanoseconds = fraction;
-    return 0;
+    return *seconds < FIRST_SECOND || *seconds > LAST_SECOND ? MSK_E_INVALID : 0;
 }

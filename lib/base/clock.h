@@ -24,11 +24,13 @@ const char *msk_duration_text(uint64_t ms, char out[MSK_DURATION_TEXT_SIZE]);
 
 #define MSK_TIME_TEXT_SIZE 40
 /* RFC 3339 in UTC: "2026-11-21T12:26:00.250Z", the fraction with 0, 3, 6 or 9 digits as needed (wire.md 2.1).
- * `seconds` since 1970 must lie within the years 0 to 9999 (the text is empty otherwise). Returns `out`. */
+ * Years before 0 and after 9999 have a sign; `seconds` since 1970 must lie within the years -262143 to 262142 (the text
+ * is empty otherwise). Returns `out`. */
 const char *msk_time_text(int64_t seconds, uint32_t nanoseconds, char out[MSK_TIME_TEXT_SIZE]);
 const char *msk_time_ms_text(int64_t wall_ms, char out[MSK_TIME_TEXT_SIZE]);
 
-/* RFC 3339, also with lower-case t/z, a space for T, and other offsets. 0 or MSK_E_INVALID. */
+/* RFC 3339, also with lower-case t/z, a space for T, other offsets, and signed years of up to six digits. 0 or
+ * MSK_E_INVALID. */
 int msk_time_parse(const char *text, size_t len, int64_t *seconds, uint32_t *nanoseconds);
 
 #endif

@@ -9,6 +9,11 @@
 
 #define MSK_LINKS_MAX 4096
 
+struct msk_peer_address { /* a peer to dial: PEERID@IP:PORT */
+    struct msk_digest peer;
+    struct msk_socket_addr address;
+};
+
 /* TLS exporter of a link (wire.md 3.4): 32 bytes for `label`, the context being the link's ALPN. 0 or negative. */
 typedef int (*msk_export_fn)(void *context, uint64_t link, struct msk_bytes label, uint8_t out[32]);
 

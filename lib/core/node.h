@@ -16,11 +16,6 @@
 
 struct msk_node;
 
-struct msk_peer_address { /* a peer to dial: PEERID@IP:PORT */
-    struct msk_digest peer;
-    struct msk_socket_addr address;
-};
-
 struct msk_node_config {
     uint8_t secret[32]; /* the caller wipes its own copy */
     struct msk_digest network_id;

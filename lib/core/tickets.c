@@ -6,7 +6,8 @@
 
 static int64_t expiry_ms(const struct msk_jwt_verdict *verdict)
 {
-    return verdict->expires_s > INT64_MAX / 1000 ? INT64_MAX : (int64_t)verdict->expires_s * 1000;
+    return verdict->never || verdict->expires_s > INT64_MAX / 1000 ? MSK_TICKET_NEVER
+                                                                   : (int64_t)verdict->expires_s * 1000;
 }
 
 /* The latest expiry among the tickets of the class that pass. */
@@ -14,22 +15,22 @@ static int check_one(const struct msk_jwt_validator *validator, const struct msk
                      struct msk_ticket_verdict *out)
 {
     const struct msk_digest class_id = msk_jwt_class();
+    size_t checked = 0;
     *out = (struct msk_ticket_verdict){.reason = "missing"};
-    for (size_t i = 0; i < entry->tickets.count; i++) {
+    for (size_t i = 0; i < entry->tickets.count && checked < MSK_TICKETS_CHECKED_MAX; i++) {
         const struct msk_ticket *ticket = &entry->tickets.items[i].ticket;
         if (!msk_digest_equal(&ticket->class_id, &class_id))
             continue;
+        checked++;
         struct msk_jwt_verdict verdict;
         int error = msk_jwt_verify(validator, ticket->data, &entry->address.peer_id, wall_ms, &verdict);
         if (error < 0)
             return error;
-        if (verdict.valid) {
-            int64_t expires_ms = verdict.never ? INT64_MAX : expiry_ms(&verdict);
-            out->expires_ms = out->valid && out->expires_ms > expires_ms ? out->expires_ms : expires_ms;
-            out->never = out->never || verdict.never;
-            out->valid = true;
-        } else if (!out->valid) {
+        if (!verdict.valid) {
             memcpy(out->reason, verdict.rule, sizeof out->reason);
+        } else if (!out->valid || expiry_ms(&verdict) > out->expires_ms) {
+            out->valid = true;
+            out->expires_ms = expiry_ms(&verdict);
         }
     }
     return 0;
@@ -38,7 +39,7 @@ static int check_one(const struct msk_jwt_validator *validator, const struct msk
 int msk_tickets_check(const struct msk_jwt_validator *const *validators, size_t count,
                       const struct msk_peer_entry *entry, int64_t wall_ms, struct msk_ticket_verdict *out)
 {
-    *out = (struct msk_ticket_verdict){.valid = true, .never = true, .expires_ms = INT64_MAX};
+    *out = (struct msk_ticket_verdict){.valid = true, .expires_ms = MSK_TICKET_NEVER};
     for (size_t i = 0; i < count; i++) {
         struct msk_ticket_verdict one;
         int error = check_one(validators[i], entry, wall_ms, &one);
@@ -49,12 +50,8 @@ int msk_tickets_check(const struct msk_jwt_validator *const *validators, size_t 
             out->validator = i;
             return 0;
         }
-        if (one.expires_ms < out->expires_ms) {
+        if (one.expires_ms < out->expires_ms)
             out->expires_ms = one.expires_ms;
-            out->never = false;
-        }
     }
-    if (out->valid)
-        out->reason[0] = 0;
     return 0;
 }

@@ -5,12 +5,15 @@
 #include "crypto/jwt.h"
 #include "wire/messages.h"
 
+#define MSK_TICKETS_CHECKED_MAX 64 /* of one entry and class: a stranger's entry must not cost unbounded signatures */
+
+#define MSK_TICKET_NEVER INT64_MAX
+
 struct msk_ticket_verdict {
     bool valid;
-    bool never;        /* valid, and without expiry; also when nothing is required */
-    int64_t expires_ms; /* otherwise when, wall clock */
-    char reason[MSK_JWT_RULE_MAX]; /* not valid: "missing", or the first rule the best candidate broke (cli.md) */
-    size_t validator;  /* not valid: which one refused, counted from 0 */
+    int64_t expires_ms;            /* valid: wall ms, or MSK_TICKET_NEVER, also when nothing is required */
+    char reason[MSK_JWT_RULE_MAX]; /* not valid: "missing", or what the last of its tickets broke (cli.md) */
+    size_t validator;              /* not valid: which one refused, counted from 0 */
 };
 
 /* One validator is met by the latest expiry among the tickets of its class that pass; of several validators all must

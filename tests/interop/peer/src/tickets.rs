@@ -1,0 +1,272 @@
+//! Tickets and their validators, made and checked by the reference's code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use chrono::{DateTime, Utc};
+use mosaik::iroh::EndpointAddr;
+use mosaik::tickets::{
+    EdDsa, EdDsaSigningKey, Es256, Es256SigningKey, Es384, Es384SigningKey, Es512, Es512SigningKey,
+    Expiration, Hs256, Hs384, Hs512, Jwt, JwtTicketBuilder, SigningKey, Ticket, TicketValidator,
+    VerifyingKey,
+};
+use mosaik::{Digest, PeerId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::catalog;
+use crate::options::Span;
+
+/// A validator file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validator {
+    #[serde(default)]
+    class: Option<String>,
+    keys: Vec<Key>,
+    #[serde(default)]
+    issuers: Vec<String>,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    allow_non_expiring: bool,
+    #[serde(default)]
+    max_lifetime: Option<Span>,
+    #[serde(default)]
+    max_age: Option<Span>,
+    #[serde(default)]
+    claims: BTreeMap<String, Value>,
+}
+
+/// A key as hex digits; PEM and JWK are left to the C programs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    alg: String,
+    key: String,
+}
+
+fn key_bytes<const N: usize>(text: &str) -> Result<[u8; N]> {
+    let bytes = hex::decode(text).context("key is not hex")?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| anyhow::anyhow!("key has {length} bytes, expected {N}"))
+}
+
+impl Key {
+    fn verifying(&self) -> Result<VerifyingKey> {
+        let key = &self.key;
+        Ok(match self.alg.as_str() {
+            "HS256" => Hs256::new(key_bytes(key)?).into(),
+            "HS384" => Hs384::new(key_bytes(key)?).into(),
+            "HS512" => Hs512::new(key_bytes(key)?).into(),
+            "ES256" => Es256::new(key_bytes(key)?).into(),
+            "ES384" => Es384::new(key_bytes(key)?).into(),
+            "ES512" => Es512::new(key_bytes(key)?).into(),
+            "EdDSA" => EdDsa::new(key_bytes(key)?).into(),
+            other => bail!("unknown algorithm \"{other}\""),
+        })
+    }
+
+    fn signing(&self) -> Result<SigningKey> {
+        let key = &self.key;
+        Ok(match self.alg.as_str() {
+            "HS256" => Hs256::new(key_bytes(key)?).into(),
+            "HS384" => Hs384::new(key_bytes(key)?).into(),
+            "HS512" => Hs512::new(key_bytes(key)?).into(),
+            "ES256" => Es256SigningKey::from_bytes(key_bytes(key)?).into(),
+            "ES384" => Es384SigningKey::from_bytes(key_bytes(key)?).into(),
+            "ES512" => Es512SigningKey::from_bytes(key_bytes(key)?).into(),
+            "EdDSA" => EdDsaSigningKey::from_bytes(key_bytes(key)?).into(),
+            other => bail!("unknown algorithm \"{other}\""),
+        })
+    }
+}
+
+impl Validator {
+    pub fn from_file(path: &str) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| path.to_owned())?;
+        serde_json::from_str(&text).with_context(|| path.to_owned())
+    }
+
+    pub fn to_jwt(&self) -> Result<Jwt> {
+        let class = self.class.as_deref().unwrap_or("jwt");
+        ensure!(class == "jwt", "unknown ticket class \"{class}\"");
+        let mut keys = self.keys.iter();
+        let first = keys.next().context("validator without keys")?;
+        let mut jwt = Jwt::with_key(first.verifying()?);
+        for key in keys {
+            jwt = jwt.add_key(key.verifying()?);
+        }
+        for issuer in &self.issuers {
+            jwt = jwt.allow_issuer(issuer);
+        }
+        for audience in &self.audiences {
+            jwt = jwt.allow_audience(audience);
+        }
+        for (name, value) in &self.claims {
+            jwt = jwt.require_claim(name, value.clone());
+        }
+        if let Some(subject) = &self.subject {
+            jwt = jwt.require_subject(subject);
+        }
+        if self.allow_non_expiring {
+            jwt = jwt.allow_non_expiring();
+        }
+        if let Some(Span(limit)) = self.max_lifetime {
+            jwt = jwt.max_lifetime(limit);
+        }
+        if let Some(Span(limit)) = self.max_age {
+            jwt = jwt.max_age(limit);
+        }
+        Ok(jwt)
+    }
+}
+
+/// A JWT as the ticket that peers present.
+pub fn from_jwt(text: &str) -> Ticket {
+    Ticket::new(Jwt::CLASS, text.trim().to_owned().into())
+}
+
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Print a new JWT ticket.
+    Mint(Box<Mint>),
+    /// Check a ticket; exit status 1 when it is refused.
+    Verify {
+        #[arg(long, value_parser = Validator::from_file)]
+        validator: Validator,
+        #[arg(long)]
+        peer: PeerId,
+        ticket: String,
+    },
+    /// Print the signature digest of a validator.
+    Signature {
+        #[arg(long, value_parser = Validator::from_file)]
+        validator: Validator,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Mint {
+    #[arg(long)]
+    alg: String,
+    /// The signing key as hex digits, or a file of them.
+    #[arg(long)]
+    key: String,
+    #[arg(long)]
+    peer: PeerId,
+    #[arg(long)]
+    issuer: Option<String>,
+    #[arg(long)]
+    subject: Option<String>,
+    #[arg(long)]
+    audience: Option<String>,
+    #[arg(long, conflicts_with_all = ["expires_at", "never"])]
+    expires_in: Option<Span>,
+    /// Unix seconds.
+    #[arg(long, conflicts_with = "never")]
+    expires_at: Option<i64>,
+    #[arg(long)]
+    never: bool,
+    /// Unix seconds.
+    #[arg(long)]
+    not_before: Option<i64>,
+    /// Unix seconds.
+    #[arg(long)]
+    issued_at: Option<i64>,
+    #[arg(long)]
+    jti: Option<String>,
+    /// A further claim; the value is JSON, or else taken as text.
+    #[arg(long, value_name = "NAME=VALUE")]
+    claim: Vec<String>,
+}
+
+fn moment(unix_s: i64) -> Result<DateTime<Utc>> {
+    DateTime::from_timestamp(unix_s, 0).with_context(|| format!("time {unix_s}"))
+}
+
+fn expires_json(expires: Expiration) -> Value {
+    match expires {
+        Expiration::Never => json!("never"),
+        Expiration::At(moment) => json!(moment.timestamp()),
+    }
+}
+
+impl Mint {
+    fn expiration(&self) -> Result<Expiration> {
+        if self.never {
+            return Ok(Expiration::Never);
+        }
+        if let Some(unix_s) = self.expires_at {
+            return Ok(Expiration::At(moment(unix_s)?));
+        }
+        let span = self.expires_in.map_or(Duration::from_secs(3600), |span| span.0);
+        Ok(Expiration::after(chrono::Duration::from_std(span).context("expires-in")?))
+    }
+
+    fn ticket(&self) -> Result<Value> {
+        let key = match std::fs::read_to_string(&self.key) {
+            Ok(text) => text.trim().to_owned(),
+            Err(_) => self.key.clone(),
+        };
+        let expires = self.expiration()?;
+        let key = Key { alg: self.alg.clone(), key }.signing()?;
+        let mut builder = JwtTicketBuilder::new(key).expires_at(expires);
+        if let Some(issuer) = &self.issuer {
+            builder = builder.issuer(issuer);
+        }
+        if let Some(subject) = &self.subject {
+            builder = builder.subject(subject);
+        }
+        if let Some(audience) = &self.audience {
+            builder = builder.audience(audience);
+        }
+        if let Some(unix_s) = self.not_before {
+            builder = builder.not_before(moment(unix_s)?);
+        }
+        if let Some(unix_s) = self.issued_at {
+            builder = builder.issued_at(moment(unix_s)?);
+        }
+        if let Some(jti) = &self.jti {
+            builder = builder.token_id(jti);
+        }
+        for claim in &self.claim {
+            let (name, value) = claim.split_once('=').context("claim: expected NAME=VALUE")?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            builder = builder.claim(name, value);
+        }
+        let ticket = builder.build(&self.peer);
+        Ok(json!({
+            "ticket": String::from_utf8_lossy(ticket.data()),
+            "id": ticket.id().to_string(),
+            "expires": expires_json(expires),
+        }))
+    }
+}
+
+fn verify(validator: &Jwt, peer: PeerId, ticket: &str) -> Result<(Value, i32)> {
+    let now = Utc::now().timestamp_millis();
+    let address = EndpointAddr::new(peer);
+    let entry = catalog::bare_entry(&Digest::zero(), &address, (now, now))?;
+    let ticket = from_jwt(ticket);
+    Ok(match validator.validate(ticket.data(), &entry) {
+        Ok(expires) => (json!({ "valid": true, "expires": expires_json(expires) }), 0),
+        Err(_) => (json!({ "valid": false, "expires": null }), 1),
+    })
+}
+
+/// Answers with one JSON line; the result is the exit status.
+pub fn run(task: Task) -> Result<i32> {
+    let (answer, status) = match task {
+        Task::Mint(mint) => (mint.ticket()?, 0),
+        Task::Verify { validator, peer, ticket } => verify(&validator.to_jwt()?, peer, &ticket)?,
+        Task::Signature { validator } => {
+            (json!({ "signature": validator.to_jwt()?.signature().to_string() }), 0)
+        }
+    };
+    println!("{answer}");
+    Ok(status)
+}
