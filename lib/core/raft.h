@@ -18,13 +18,14 @@ const char *msk_role_name(enum msk_role role); /* "follower", "candidate", "lead
 #define MSK_TERM_LEAP_MAX     (UINT64_C(1) << 20) /* W-21: a message further ahead closes its bond with 400 */
 #define MSK_RELUCTANT_DEFAULT 3
 #define MSK_RAFT_PEERS_MAX    1024
+#define MSK_RAFT_TIME_MAX_MS  (UINT64_C(1) << 30) /* longer settings are cut to it: twelve days */
 
 struct msk_raft_config {
     struct msk_digest group, self;
     uint64_t heartbeat_interval_ms; /* leader's append heartbeat, groups.md 3.7 */
     uint64_t election_timeout_ms, election_timeout_jitter_ms, bootstrap_delay_ms;
     enum msk_preference preference;
-    uint32_t reluctant_factor;
+    uint32_t reluctant_factor; /* 0: MSK_RELUCTANT_DEFAULT */
     uint32_t members;     /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
     bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;

@@ -1,0 +1,237 @@
+#include "core/raft_state.h"
+
+#define REVOLT_DELAY_MAX_MS 100 /* W-2 (b): so that not all stand at once */
+
+/* Where the sender's log ends, as far as the append tells. */
+static struct msk_cursor end_of(const struct msk_append_entries *append)
+{
+    size_t count = append->entries.count;
+    if (count == 0)
+        return append->prev;
+    return (struct msk_cursor){append->entries.items[count - 1].term, append->prev.index + count};
+}
+
+/* 3.6, step 2, case "consistent". */
+static bool fits(const struct msk_raft *raft, struct msk_cursor prev)
+{
+    uint64_t term;
+    return msk_log_term_at(&raft->log, prev.index, &term) && term == prev.term;
+}
+
+/* W-5, W-7: the very same entry, not only one of the same term. */
+static bool holds(const struct msk_raft *raft, uint64_t index, const struct msk_log_entry *entry)
+{
+    const struct msk_log_entry *ours = msk_log_get(&raft->log, index);
+    return ours && ours->term == entry->term && msk_bytes_equal(ours->command, entry->command);
+}
+
+/* ---- a sender that is not obeyed */
+
+/* W-13: of two leaders of one term the first one seen is followed, the other one reported. */
+static bool is_second_leader(const struct msk_raft *raft, const struct msk_digest *from)
+{
+    return msk_raft_defends(raft) && raft->has_leader && raft->leader_term == raft->hard.term &&
+           !msk_digest_equal(&raft->leader, from);
+}
+
+static void report_second_leader(struct msk_raft *raft, const struct msk_digest *from, struct msk_actions *out)
+{
+    if (raft->rival_reported)
+        return;
+    raft->rival_reported = true;
+    MSK_EMIT(out, &raft->config.group, TWO_LEADERS, MSK_F_U64("term", raft->hard.term),
+             MSK_F_DIGEST("first", &raft->leader), MSK_F_DIGEST("second", from));
+}
+
+/* W-2 (b): what is committed here must be in a leader's log. */
+static bool lacks_committed(const struct msk_raft *raft, const struct msk_append_entries *append)
+{
+    uint64_t committed = raft->committed.index, index = append->prev.index;
+    if (!msk_raft_defends(raft))
+        return false;
+    if (end_of(append).index < committed || (index <= committed && !fits(raft, append->prev)))
+        return true;
+    for (size_t i = 0; i < append->entries.count && ++index <= committed; i++)
+        if (!holds(raft, index, &append->entries.items[i]))
+            return true;
+    return false;
+}
+
+/* It gets no answer and nothing is cut. Where our log is ahead of its own we stand at once: it will abstain, and those
+ * who are up to date will grant. Where its log is ahead nobody can vote it out. */
+static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                          const struct msk_append_entries *append, struct msk_actions *out)
+{
+    struct msk_cursor theirs = end_of(append);
+    bool ahead = msk_cursor_compare(msk_log_last(&raft->log), theirs) > 0;
+    msk_raft_lose_leader(raft, "it lacks committed entries", out);
+    raft->online = false;
+    if (!ahead || raft->config.preference == MSK_PREFER_OBSERVER)
+        msk_raft_arm_follower(raft, now);
+    else if (!raft->fork_reported)
+        msk_raft_arm(raft, now, msk_random_below(&raft->random, REVOLT_DELAY_MAX_MS));
+    if (raft->fork_reported)
+        return;
+    raft->fork_reported = true;
+    MSK_EMIT(out, &raft->config.group, FORK_SUSPECTED, MSK_F_U64("term", raft->hard.term), MSK_F_DIGEST("peer", from),
+             MSK_F_CURSOR("theirs", theirs), MSK_F_CURSOR("ours", raft->committed));
+}
+
+/* ---- taking entries in (3.6) */
+
+static void cut(struct msk_raft *raft, uint64_t from, struct msk_actions *out)
+{
+    struct msk_cursor last = msk_log_last(&raft->log);
+    if (from > last.index)
+        return;
+    msk_log_truncate(&raft->log, from);
+    MSK_EMIT(out, &raft->config.group, LOG_TRUNCATED, MSK_F_U64("from", from), MSK_F_CURSOR("old_last", last),
+             MSK_F_CURSOR("committed", raft->committed));
+}
+
+static bool append_entry(struct msk_raft *raft, const struct msk_digest *from, const struct msk_log_entry *entry,
+                         struct msk_actions *out)
+{
+    int result = msk_log_append(&raft->log, entry->term, entry->command);
+    if (result == MSK_E_LIMIT)
+        MSK_EMIT(out, &raft->config.group, LIMIT_HIT, MSK_F_TEXT("which", "log"), MSK_F_DIGEST("peer", from),
+                 MSK_F_U64("value", raft->log.count));
+    else if (result < 0)
+        out->error = result;
+    return result == 0;
+}
+
+/* W-5: every entry is compared; from the first difference on the leader's replace ours. */
+static bool take_entries(struct msk_raft *raft, const struct msk_digest *from, const struct msk_append_entries *append,
+                         struct msk_actions *out)
+{
+    uint64_t index = append->prev.index, term;
+    for (size_t i = 0; i < append->entries.count; i++) {
+        const struct msk_log_entry *entry = &append->entries.items[i];
+        if (holds(raft, ++index, entry))
+            continue;
+        if (msk_log_term_at(&raft->log, index, &term) && term == entry->term) /* W-7: written by two leaders */
+            MSK_EMIT(out, &raft->config.group, FORK_DETECTED, MSK_F_U64("term", term), MSK_F_DIGEST("peer", from),
+                     MSK_F_U64("index", index));
+        cut(raft, index, out);
+        if (!append_entry(raft, from, entry, out))
+            return false;
+    }
+    return true;
+}
+
+/* 3.6 to the letter: only the first entry may cut, and whatever differs later lands behind the last one (W-5). */
+static bool take_entries_unchecked(struct msk_raft *raft, const struct msk_digest *from,
+                                   const struct msk_append_entries *append, struct msk_actions *out)
+{
+    uint64_t index = append->prev.index + 1, term;
+    for (size_t i = 0; i < append->entries.count; i++, index++) {
+        const struct msk_log_entry *entry = &append->entries.items[i];
+        bool present = msk_log_term_at(&raft->log, index, &term);
+        if (present && term == entry->term)
+            continue;
+        if (present && i == 0)
+            cut(raft, index, out);
+        if (!append_entry(raft, from, entry, out))
+            return false;
+    }
+    return true;
+}
+
+/* 3.6, steps 2 and 3: whether our log now agrees with the leader's up to the end of the append. */
+static bool make_consistent(struct msk_raft *raft, const struct msk_digest *from,
+                            const struct msk_append_entries *append, struct msk_actions *out)
+{
+    if (!fits(raft, append->prev)) {
+        cut(raft, append->prev.index, out); /* nothing where we have no entry there */
+        return false;
+    }
+    return msk_raft_defends(raft) ? take_entries(raft, from, append, out)
+                                  : take_entries_unchecked(raft, from, append, out);
+}
+
+/* How far this leader's log is known to be ours: 3.11, follower rule 4. The reference claims its whole log. */
+static uint64_t verified_index(const struct msk_raft *raft, const struct msk_append_entries *append)
+{
+    return msk_raft_defends(raft) ? end_of(append).index : msk_log_last(&raft->log).index;
+}
+
+static void acknowledge(struct msk_raft *raft, const struct msk_digest *leader, uint64_t index, struct msk_actions *out)
+{
+    bool observes = raft->config.preference == MSK_PREFER_OBSERVER;
+    struct msk_raft_message message = {
+        .kind = MSK_RAFT_APPEND_ENTRIES_RESPONSE,
+        .append_entries_response = {.term = raft->hard.term,
+                                    .last_log_index = index,
+                                    .vote = observes ? MSK_VOTE_ABSTAINED : MSK_VOTE_GRANTED},
+    };
+    msk_raft_send(raft, leader, &message, out);
+}
+
+static void obey(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                 const struct msk_append_entries *append, struct msk_actions *out)
+{
+    msk_raft_publish_leader(raft, &append->leader, out);
+    raft->leader_heard_ms = now.mono_ms;
+    msk_raft_arm_follower(raft, now);
+    bool consistent = make_consistent(raft, from, append, out);
+    raft->online = consistent;
+    raft->lagging = !consistent;
+    MSK_EMIT(out, &raft->config.group, APPEND_RECEIVED, MSK_F_U64("term", append->term),
+             MSK_F_DIGEST("leader", &append->leader), MSK_F_CURSOR("prev", append->prev),
+             MSK_F_U64("count", append->entries.count), MSK_F_U64("leader_commit", append->leader_commit),
+             MSK_F_BOOL("consistent", consistent));
+    if (!consistent)
+        return;
+    uint64_t verified = verified_index(raft, append);
+    uint64_t commit = append->leader_commit < verified ? append->leader_commit : verified;
+    if (append->entries.count > 0)
+        acknowledge(raft, from, verified, out);
+    if (commit > raft->committed.index)
+        msk_raft_commit(raft, commit, out);
+}
+
+void msk_raft_follower_append(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                              const struct msk_append_entries *append, struct msk_actions *out)
+{
+    if (is_second_leader(raft, from))
+        report_second_leader(raft, from, out);
+    else if (lacks_committed(raft, append))
+        refuse_leader(raft, now, from, append, out);
+    else
+        obey(raft, now, from, append, out);
+}
+
+/* ---- the leader is silent (3.4) */
+
+/* W-12: one that is known to lag lets the others stand first, once. */
+static void let_others_stand(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    raft->lagging = false;
+    raft->online = false;
+    msk_raft_arm_follower(raft, now);
+    MSK_EMIT(out, &raft->config.group, ELECTION_HELD_BACK, MSK_F_U64("term", raft->hard.term),
+             MSK_F_TEXT("reason", "its log lacks entries of the last leader, others go first"));
+}
+
+/* 3.9: an observer waits for others to stand; no timer runs meanwhile. */
+static void wait_for_leader(struct msk_raft *raft)
+{
+    raft->online = false;
+    raft->timer_ms = MSK_NEVER;
+}
+
+void msk_raft_follower_timeout(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    bool defends = msk_raft_defends(raft), observes = raft->config.preference == MSK_PREFER_OBSERVER;
+    if (defends) /* W-31 */
+        msk_raft_lose_leader(raft, "its silence outlasted the election timeout", out);
+    if (observes && !defends)
+        msk_raft_arm_follower(raft, now);
+    else if (observes)
+        wait_for_leader(raft);
+    else if (raft->lagging && defends)
+        let_others_stand(raft, now, out);
+    else
+        msk_raft_stand(raft, now, out);
+}

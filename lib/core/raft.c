@@ -1,0 +1,324 @@
+#include "core/raft.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "core/raft_state.h"
+
+#define CAUSE_SIZE 96
+
+/* ---- life */
+
+static void cut_times(struct msk_raft_config *config)
+{
+    uint64_t *times[] = {&config->heartbeat_interval_ms, &config->election_timeout_ms,
+                         &config->election_timeout_jitter_ms, &config->bootstrap_delay_ms};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (*times[i] > MSK_RAFT_TIME_MAX_MS)
+            *times[i] = MSK_RAFT_TIME_MAX_MS;
+    if (config->reluctant_factor == 0)
+        config->reluctant_factor = MSK_RELUCTANT_DEFAULT;
+}
+
+int msk_raft_new(const struct msk_raft_config *config, const struct msk_hard_state *hard, struct msk_now now,
+                 struct msk_raft **out)
+{
+    struct msk_raft *raft = msk_calloc(1, sizeof *raft);
+    if (!raft)
+        return MSK_E_NOMEM;
+    raft->config = *config;
+    cut_times(&raft->config);
+    msk_random_seed(&raft->random, config->seed);
+    msk_log_init(&raft->log);
+    if (hard)
+        raft->hard = *hard;
+    msk_raft_arm_follower(raft, now);
+    *out = raft;
+    return 0;
+}
+
+void msk_raft_free(struct msk_raft *raft)
+{
+    if (!raft)
+        return;
+    msk_log_free(&raft->log);
+    msk_free(raft->peers);
+    msk_free(raft);
+}
+
+/* ---- who is there */
+
+/* W-2: the members' return makes one that was held back stand, but not before a leader had time to beat twice. */
+static void reconsider_standing(struct msk_raft *raft, struct msk_now now)
+{
+    if (!raft->held_back || !msk_raft_may_stand(raft, now))
+        return;
+    uint64_t beats = raft->config.heartbeat_interval_ms * 2, timeout = raft->config.election_timeout_ms;
+    msk_raft_arm(raft, now,
+                 (beats < timeout ? beats : timeout) +
+                     msk_random_below(&raft->random, raft->config.election_timeout_jitter_ms));
+}
+
+/* The reference asks a peer that bonds during an election only in its next round, and a leader lets it wait for the
+ * next heartbeat. Any answer counts as soon as it is there, so we ask and beat at once. */
+static void greet(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer, struct msk_actions *out)
+{
+    if (raft->role == MSK_ROLE_CANDIDATE && !peer->answered)
+        msk_raft_ask(raft, peer, out);
+    if (raft->role != MSK_ROLE_LEADER)
+        return;
+    msk_raft_heartbeat(raft, peer, out);
+    if (raft->timer_ms == MSK_NEVER)
+        msk_raft_arm(raft, now, raft->config.heartbeat_interval_ms);
+}
+
+void msk_raft_bonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id, struct msk_actions *out)
+{
+    struct msk_raft_peer *peer = msk_raft_peer_bond(raft, now, id, out);
+    if (!peer || raft->failed)
+        return;
+    reconsider_standing(raft, now);
+    if (msk_raft_defends(raft))
+        greet(raft, now, peer, out);
+}
+
+/* W-1: a leader that follows the reference commits with whoever is bonded to it. */
+static void warn_of_minority(const struct msk_raft *raft, struct msk_actions *out)
+{
+    bool led_by_other = raft->has_leader && raft->role != MSK_ROLE_LEADER;
+    if (led_by_other && msk_raft_bonded_count(raft) + 1 == msk_raft_floor(raft))
+        MSK_EMIT(out, &raft->config.group, MINORITY_COMMIT_POSSIBLE, MSK_F_U64("bonded", msk_raft_bonded_count(raft)),
+                 MSK_F_U64("members", raft->config.members), MSK_F_U64("floor", msk_raft_floor(raft)));
+}
+
+void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id, struct msk_actions *out)
+{
+    struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
+    (void)now; /* losing a bond starts nothing: the timers tell when it matters */
+    if (!peer || !peer->bonded)
+        return;
+    msk_raft_peer_unbond(raft, peer);
+    warn_of_minority(raft, out);
+}
+
+void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id)
+{
+    struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
+    if (!peer)
+        return;
+    peer->heard_ms = now.mono_ms;
+    reconsider_standing(raft, now);
+}
+
+/* ---- reception (3.3) */
+
+/* What all messages with a term have; `claimed` is whom the message says it comes from, NULL where it does not say. */
+struct head {
+    const char *name;
+    bool has_term;
+    uint64_t term;
+    const struct msk_digest *claimed;
+};
+
+static struct head head_of(const struct msk_raft_message *message)
+{
+    switch (message->kind) {
+    case MSK_RAFT_APPEND_ENTRIES:
+        return (struct head){"append_entries", true, message->append_entries.term, &message->append_entries.leader};
+    case MSK_RAFT_APPEND_ENTRIES_RESPONSE:
+        return (struct head){"append_entries_response", true, message->append_entries_response.term, NULL};
+    case MSK_RAFT_REQUEST_VOTE:
+        return (struct head){"request_vote", true, message->request_vote.term, &message->request_vote.candidate};
+    case MSK_RAFT_REQUEST_VOTE_RESPONSE:
+        return (struct head){"request_vote_response", true, message->request_vote_response.term, NULL};
+    case MSK_RAFT_FORWARD:
+        return (struct head){"forward", false, 0, NULL};
+    case MSK_RAFT_STATE_SYNC:
+        return (struct head){"state_sync", false, 0, NULL};
+    }
+    return (struct head){"unknown", false, 0, NULL};
+}
+
+static void report_violation(const struct msk_raft *raft, const struct msk_digest *from, const struct head *head,
+                             const char *detail, struct msk_actions *out)
+{
+    MSK_EMIT(out, &raft->config.group, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", from),
+             MSK_F_TEXT("message", head->name), MSK_F_TEXT("detail", detail));
+}
+
+/* W-21: a term far ahead would soon leave no term to elect anybody in. */
+static bool leaps(const struct msk_raft *raft, const struct head *head)
+{
+    if (!msk_raft_defends(raft) || !head->has_term || head->term <= raft->hard.term)
+        return false;
+    return head->term - raft->hard.term > MSK_TERM_LEAP_MAX || head->term > MSK_TERM_MAX;
+}
+
+/* W-22: positions that no log has. */
+static bool is_impossible(const struct msk_raft_message *message)
+{
+    const struct msk_append_entries *append = &message->append_entries;
+    if (message->kind != MSK_RAFT_APPEND_ENTRIES)
+        return false;
+    return (append->prev.index == 0 && append->prev.term != 0) ||
+           append->prev.index > UINT64_MAX - append->entries.count;
+}
+
+/* W-13: only the sender itself may be named as leader or candidate. Told once for a bond. */
+static bool is_misnamed(const struct msk_raft *raft, struct msk_raft_peer *peer, const struct head *head,
+                        struct msk_actions *out)
+{
+    if (!msk_raft_defends(raft) || !head->claimed || msk_digest_equal(head->claimed, &peer->id))
+        return false;
+    if (!peer->reported)
+        report_violation(raft, &peer->id, head, "it names another peer as its sender", out);
+    peer->reported = true;
+    return true;
+}
+
+/* 3.3, step 3. An append names its leader itself; any other message leaves the term without one. */
+static void follow_term(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                        const struct head *head, bool led, struct msk_actions *out)
+{
+    char cause[CAUSE_SIZE], name[MSK_DIGEST_SHORT_SIZE];
+    snprintf(cause, sizeof cause, "%s of %s", head->name, msk_digest_short(from, name));
+    if (!led)
+        msk_raft_lose_leader(raft, "a new term began", out);
+    msk_raft_enter_term(raft, head->term, cause, out);
+    msk_raft_follow(raft, now, out);
+}
+
+/* 3.3, role table, first row. */
+static void receive_append(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                           const struct msk_append_entries *append, struct msk_actions *out)
+{
+    if (raft->role == MSK_ROLE_LEADER) {
+        msk_raft_leader_rival(raft, now, from, out);
+        return;
+    }
+    if (raft->role == MSK_ROLE_CANDIDATE)
+        msk_raft_follow(raft, now, out);
+    msk_raft_follower_append(raft, now, from, append, out);
+}
+
+/* 3.3, steps 4 and 5, for messages of our own term. */
+static void dispatch(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer,
+                     const struct msk_raft_message *message, struct msk_actions *out)
+{
+    struct msk_digest from = peer->id;
+    switch (message->kind) {
+    case MSK_RAFT_APPEND_ENTRIES:
+        receive_append(raft, now, &from, &message->append_entries, out);
+        return;
+    case MSK_RAFT_APPEND_ENTRIES_RESPONSE:
+        if (raft->role == MSK_ROLE_LEADER)
+            msk_raft_leader_acked(raft, now, peer, &message->append_entries_response, out);
+        return;
+    case MSK_RAFT_REQUEST_VOTE:
+        msk_raft_answer_vote(raft, now, &from, &message->request_vote, out);
+        return;
+    case MSK_RAFT_REQUEST_VOTE_RESPONSE:
+        if (raft->role == MSK_ROLE_CANDIDATE)
+            msk_raft_count_vote(raft, now, peer, message->request_vote_response.vote, out);
+        return;
+    case MSK_RAFT_FORWARD:
+    case MSK_RAFT_STATE_SYNC:
+        return;
+    }
+}
+
+/* W-12: whether a mere term is about to depose a leader that the others still hear. */
+static bool leads_majority(const struct msk_raft *raft, struct msk_now now)
+{
+    return msk_raft_defends(raft) && raft->role == MSK_ROLE_LEADER && msk_raft_may_stand(raft, now);
+}
+
+/* A message of our term or a higher one. */
+static void receive_current(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                            const struct head *head, const struct msk_raft_message *message, struct msk_actions *out)
+{
+    bool is_append = message->kind == MSK_RAFT_APPEND_ENTRIES, disturbs = false;
+    if (head->has_term && head->term > raft->hard.term) {
+        disturbs = !is_append && leads_majority(raft, now);
+        follow_term(raft, now, from, head, is_append, out);
+    }
+    dispatch(raft, now, msk_raft_peer_find(raft, from), message, out);
+    if (disturbs && !raft->hard.has_vote) /* nobody fit to lead asked for our vote: W-12 stands again at once */
+        msk_raft_stand(raft, now, out);
+}
+
+int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                     const struct msk_raft_message *message, struct msk_actions *out)
+{
+    struct msk_raft_peer *peer = msk_raft_peer_find(raft, from);
+    struct head head = head_of(message);
+    if (!peer || !peer->bonded || raft->failed)
+        return 0;
+    msk_raft_heard(raft, now, from);
+    const char *violation = leaps(raft, &head)       ? "its term is far ahead of ours"
+                            : is_impossible(message) ? "it names a position that no log has"
+                                                     : NULL;
+    if (violation) {
+        report_violation(raft, from, &head, violation, out);
+        return MSK_E_PROTOCOL;
+    }
+    bool outdated = head.has_term && head.term < raft->hard.term; /* 3.3, step 1: no answer */
+    if (is_misnamed(raft, peer, &head, out) || outdated)
+        return 0;
+    receive_current(raft, now, from, &head, message, out);
+    msk_raft_save(raft, out);
+    return 0;
+}
+
+/* ---- disk and time */
+
+void msk_raft_persisted(struct msk_raft *raft, struct msk_now now, uint64_t sequence, struct msk_actions *out)
+{
+    if (sequence <= raft->persisted)
+        return;
+    raft->persisted = sequence;
+    if (raft->role == MSK_ROLE_CANDIDATE && !raft->failed)
+        msk_raft_check_election(raft, now, out);
+}
+
+void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    if (now.mono_ms < raft->timer_ms)
+        return;
+    switch (raft->role) {
+    case MSK_ROLE_FOLLOWER:
+        msk_raft_follower_timeout(raft, now, out);
+        break;
+    case MSK_ROLE_CANDIDATE:
+        msk_raft_candidate_timeout(raft, now, out);
+        break;
+    case MSK_ROLE_LEADER:
+        msk_raft_leader_timeout(raft, now, out);
+        break;
+    }
+    msk_raft_save(raft, out);
+}
+
+uint64_t msk_raft_deadline(const struct msk_raft *raft)
+{
+    return raft->timer_ms;
+}
+
+void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
+{
+    *out = (struct msk_raft_status){
+        .role = raft->role,
+        .term = raft->hard.term,
+        .has_leader = raft->has_leader,
+        .has_vote = raft->hard.has_vote,
+        .online = raft->online,
+        .leader = raft->leader,
+        .vote = raft->hard.vote,
+        .log = msk_log_last(&raft->log),
+        .committed = raft->committed,
+        .applied = raft->committed.index,
+        .leader_heard_ms = raft->leader_heard_ms,
+        .timer_ms = raft->timer_ms,
+        .quorum = raft->quorum,
+    };
+}
