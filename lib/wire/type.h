@@ -79,6 +79,10 @@ int msk_decode(const struct msk_type *type, struct msk_bytes in, struct msk_aren
  * well formed: known cases, valid text. 0 or the builder's error, or MSK_E_INVALID for a time that has no text. */
 int msk_encode(const struct msk_type *type, const void *in, struct msk_builder *out);
 
+/* Append the canonical encoding of the value that `in` encodes: what a lenient reader stores and compares (groups.md 0).
+ * Errors of msk_decode and msk_encode. */
+int msk_canonical(const struct msk_type *type, struct msk_bytes in, struct msk_builder *out, struct msk_error *err);
+
 /* A deep copy of a well-formed value into `arena`. MSK_E_NOMEM, MSK_E_LIMIT. */
 int msk_copy(const struct msk_type *type, const void *in, struct msk_arena *arena, void *out);
 
