@@ -1,5 +1,5 @@
-/* gossip_trace.h: what a layer of gossip asks for, as lines that a test reads: peers are capital letters, broadcasts go
- * by their content. */
+/* gossip_trace.h: what a layer of gossip asks for, as lines that a test reads: peers are letters, broadcasts go by their
+ * content. */
 #ifndef GOSSIP_TRACE_H
 #define GOSSIP_TRACE_H
 
@@ -15,6 +15,7 @@
 
 #include "core/gossip_port.h"
 #include "crypto/blake3.h"
+#include "crypto/ed25519.h"
 
 #define TRACE_MAX (1u << 20)
 
@@ -24,16 +25,27 @@ struct trace {
     const char *contents; /* one letter each: the broadcasts whose ids the trace knows */
 };
 
+/* Peers have real keys, as ids must be points of the curve wherever they are decoded. */
+static inline const struct msk_digest *key_of(unsigned char name)
+{
+    static struct msk_digest keys[128];
+    uint8_t secret[MSK_SECRET_LEN] = {name};
+    if (msk_digest_is_zero(&keys[name]))
+        assert_int_equal(msk_ed25519_public(secret, &keys[name]), 0);
+    return &keys[name];
+}
+
 static inline struct msk_digest peer(char name)
 {
-    struct msk_digest id;
-    memset(id.bytes, name, sizeof id.bytes);
-    return id;
+    return *key_of((unsigned char)name);
 }
 
 static inline char name_of(const struct msk_digest *id)
 {
-    return (char)id->bytes[0];
+    for (unsigned char name = 'A'; name <= 'z'; name++)
+        if (msk_digest_equal(key_of(name), id))
+            return (char)name;
+    return '?';
 }
 
 /* What we know of a peer: its data is a text, NULL for none. */
