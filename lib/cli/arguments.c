@@ -46,8 +46,9 @@ static const struct msk_option json_option[] = {
     {.name = NULL},
 };
 
-static const struct msk_option_set builtin_set = {.title = "Options of every command", .options = builtin_options};
-static const struct msk_option_set json_set = {.options = json_option};
+#define BUILTIN_TITLE "Options of every command"
+static const struct msk_option_set builtin_set = {.title = BUILTIN_TITLE, .options = builtin_options};
+static const struct msk_option_set json_set = {.title = BUILTIN_TITLE, .options = json_option};
 
 size_t msk_option_sets(const struct msk_command *command, const struct msk_option_set *sets[MSK_ALL_SETS_MAX])
 {

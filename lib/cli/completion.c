@@ -218,14 +218,15 @@ static void zsh_option(FILE *stream, const struct msk_option *option)
         fputs("'\n", stream);
         return;
     }
+    bool flag = option->type == &msk_value_flag;
     const char *more = option->repeatable ? "'*'" : "";
-    if (option->letter)
-        fprintf(stream, "%s{-%c,--%s}'[", more, option->letter, option->name);
+    if (option->letter) /* the value may stand in the same word: -oFILE, --output=FILE */
+        fprintf(stream, "%s{-%c%s,--%s%s}'[", more, option->letter, flag ? "" : "+", option->name, flag ? "" : "=");
     else
-        fprintf(stream, "%s--%s'[", more, option->name);
+        fprintf(stream, "%s--%s%s'[", more, option->name, flag ? "" : "=");
     zsh_text(stream, option->help);
     fputc(']', stream);
-    if (option->type != &msk_value_flag)
+    if (!flag)
         zsh_value(stream, option);
     fputs("'\n", stream);
 }

@@ -48,7 +48,7 @@ static const char *const leadership_names[] = {"normal", "reluctant", "observer"
 
 #define AT(member) offsetof(struct msk_group_options, member)
 
-const struct msk_option msk_group_option_rows[] = {
+const struct msk_option msk_group_identity_rows[] = {
     {.name = "network",
      .type = &msk_value_text,
      .placeholder = "NAME",
@@ -116,32 +116,36 @@ const struct msk_option msk_group_option_rows[] = {
      .repeatable = true,
      .offset = AT(require_ticket),
      .help = "members must hold a ticket that this validator accepts; the order matters"},
+    {.name = NULL},
+};
+
+const struct msk_option msk_group_member_rows[] = {
     {.name = "election-timeout",
      .type = &msk_value_duration_ms,
      .fallback = "2s",
      .offset = AT(election_timeout_ms),
-     .help = "time without a leader before an election; no part of the group id"},
+     .help = "time without a leader before an election"},
     {.name = "election-timeout-jitter",
      .type = &msk_value_duration_ms,
      .fallback = "500ms",
      .offset = AT(election_timeout_jitter_ms),
-     .help = "at most so much is added to it at random; no part of the group id"},
+     .help = "at most so much is added to it at random"},
     {.name = "bootstrap-delay",
      .type = &msk_value_duration_ms,
      .fallback = "3s",
      .offset = AT(bootstrap_delay_ms),
-     .help = "added to the first election timeout of a new group; no part of the group id"},
+     .help = "added to the first election timeout of a new group"},
     {.name = "leadership",
      .type = &value_leadership,
      .choices = leadership_names,
      .fallback = "normal",
      .offset = AT(leadership),
      .help = "how willing this member is to lead: a reluctant one waits N times as long (3), an observer never "
-             "stands; no part of the group id"},
+             "stands"},
     {.name = "members",
      .type = &msk_value_u32,
      .offset = AT(members),
-     .help = "the declared size of the group: majorities are then counted of it; no part of the group id"},
+     .help = "the declared size of the group: majorities are then counted of it"},
     {.name = NULL},
 };
 

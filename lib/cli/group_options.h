@@ -7,7 +7,7 @@
 #include "core/node.h"
 #include "crypto/identity.h"
 
-/* A member of a command's structure; the option set is msk_group_option_rows. */
+/* A member of a command's structure, filled by the option sets MSK_GROUP_OPTION_SETS(its offset). */
 struct msk_group_options {
     const char *network, *group_key_file, *group_key, *group_key_from_validator; /* NULL: not given */
     const char *machine, *machine_id, *sync_type;                                /* only `machine` has a default */
@@ -23,11 +23,12 @@ struct msk_group_options {
     uint32_t members; /* 0: not declared */
 };
 
-extern const struct msk_option msk_group_option_rows[];
+extern const struct msk_option msk_group_identity_rows[], msk_group_member_rows[];
 
-#define MSK_GROUP_OPTION_SET(at)                                                   \
-    {                                                                              \
-        .title = "Group options", .options = msk_group_option_rows, .offset = (at) \
+#define MSK_GROUP_OPTION_SETS(at)                                                                                      \
+    {.title = "What defines the group", .options = msk_group_identity_rows, .offset = (at)},                           \
+    {                                                                                                                  \
+        .title = "How this member behaves (no part of the group id)", .options = msk_group_member_rows, .offset = (at) \
     }
 
 #define MSK_GROUP_VALIDATORS_MAX 64

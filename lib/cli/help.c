@@ -45,7 +45,7 @@ static void print_option(FILE *stream, const struct msk_option *option)
     if (option->fallback)
         snprintf(text + used, sizeof text - used, " (default: %s)", option->fallback);
     size_t column = print_name(stream, option);
-    if (column + 1 > HELP_COLUMN) {
+    if (column + 2 > HELP_COLUMN) {
         fputc('\n', stream);
         column = 0;
     }
@@ -53,15 +53,16 @@ static void print_option(FILE *stream, const struct msk_option *option)
     msk_wrap_text(stream, text, HELP_COLUMN, HELP_COLUMN);
 }
 
-/* The positional arguments of a set, or its options; `title` above them if there are any. */
-static void print_part(FILE *stream, const struct msk_option_set *set, bool positional, const char *title)
+/* The positional arguments of a set, or its options, below their heading unless that stands already. */
+static void print_part(FILE *stream, const struct msk_option_set *set, bool positional, const char **heading)
 {
+    const char *wanted = positional ? "Arguments" : set->title ? set->title : "Options";
     for (const struct msk_option *option = set->options; option && option->name; option++) {
         if (option->hidden || option->config_only || option->positional != positional)
             continue;
-        if (title)
-            fprintf(stream, "\n%s:\n", title);
-        title = NULL;
+        if (!*heading || strcmp(*heading, wanted) != 0)
+            fprintf(stream, "\n%s:\n", wanted);
+        *heading = wanted;
         print_option(stream, option);
     }
 }
@@ -70,13 +71,11 @@ static void print_sets(FILE *stream, const struct msk_command *command)
 {
     const struct msk_option_set *sets[MSK_ALL_SETS_MAX];
     size_t count = msk_option_sets(command, sets);
-    bool first = true; /* sets without title share one heading */
+    const char *heading = NULL;
     for (size_t i = 0; i < count; i++)
-        print_part(stream, sets[i], true, "Arguments");
-    for (size_t i = 0; i < count; i++) {
-        print_part(stream, sets[i], false, sets[i]->title ? sets[i]->title : first ? "Options" : NULL);
-        first &= sets[i]->title != NULL;
-    }
+        print_part(stream, sets[i], true, &heading);
+    for (size_t i = 0; i < count; i++)
+        print_part(stream, sets[i], false, &heading);
 }
 
 static void print_examples(FILE *stream, const struct msk_example *example)

@@ -44,7 +44,7 @@ void msk_wrap_text(FILE *stream, const char *text, size_t column, size_t indent)
         text += len;
         if (*text == '\n') {
             fputc('\n', stream);
-            pad(stream, text[1] ? indent : 0);
+            pad(stream, text[1] && text[1] != '\n' ? indent : 0);
             column = indent;
             at_start = true;
         }

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include "cli/arguments.h"
@@ -32,8 +33,8 @@ static void print_name(FILE *stream, const struct msk_option *option)
 static void print_option(FILE *stream, const struct msk_option *option)
 {
     print_name(stream, option);
-    fputc('\t', stream);
-    print_plain(stream, option->help);
+    fprintf(stream, "\t%c", toupper((unsigned char)option->help[0]));
+    print_plain(stream, option->help + 1);
     fputc('.', stream);
     if (option->repeatable)
         fputs(" May be given several times.", stream);

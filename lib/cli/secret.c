@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,14 +26,10 @@ static bool is_space(uint8_t byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-static void trim(struct msk_builder *text)
+static void trim_end(struct msk_builder *text)
 {
-    size_t front = 0;
     while (text->len && is_space(text->data[text->len - 1]))
         text->len--;
-    while (front < text->len && is_space(text->data[front]))
-        front++;
-    msk_builder_consume(text, front);
 }
 
 int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_error *err)
@@ -44,7 +41,7 @@ int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_erro
     msk_builder_reset(out);
     int rc = msk_input_read(path, out, &mode, err);
     if (rc == 0) {
-        trim(out);
+        trim_end(out);
         if (out->len == 0)
             rc = msk_fail(err, MSK_E_INVALID, "%s: empty", msk_input_name(path));
     }
@@ -149,6 +146,17 @@ struct msk_digest msk_group_key_of_text(const char *text)
 }
 
 /* ---- writing */
+
+int msk_secret_random(void *out, size_t len, struct msk_error *err)
+{
+    for (size_t filled = 0; filled < len;) {
+        ssize_t n = getrandom((uint8_t *)out + filled, len - filled, 0);
+        if (n < 0 && errno != EINTR)
+            return msk_fail(err, MSK_E_IO, "random numbers: %s", strerror(errno));
+        filled += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
 
 static int write_all(int fd, struct msk_bytes text)
 {

@@ -9,8 +9,8 @@
 
 #define MSK_KEY_FILE_MAX 16384 /* PEM and JWK fit several times */
 
-/* Append a key file, "-" being standard input, to `out` (initialised with MSK_KEY_FILE_MAX), without white space at its
- * ends. Warns if others may read the file. MSK_E_IO, MSK_E_NOMEM, MSK_E_INVALID: empty or too long; nothing is in `out`
+/* Append a key file, "-" being standard input, to `out` (initialised with MSK_KEY_FILE_MAX), without white space at the
+ * end. Warns if others may read the file. MSK_E_IO, MSK_E_NOMEM, MSK_E_INVALID: empty or too long; nothing is in `out`
  * then. The caller ends with msk_key_file_free. */
 int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_error *err);
 void msk_key_file_free(struct msk_builder *text); /* wipes */
@@ -24,6 +24,9 @@ int msk_group_key_read(const char *path, struct msk_digest *key, struct msk_erro
 
 /* The same from text that is at hand: whatever it is, it stands for a key; warns if it can be guessed. */
 struct msk_digest msk_group_key_of_text(const char *text);
+
+/* `len` bytes from the system's random generator. MSK_E_IO. */
+int msk_secret_random(void *out, size_t len, struct msk_error *err);
 
 /* Write a key file with mode 0600. An existing file is MSK_E_EXISTS without `force`; with it the file is replaced at
  * once or, on failure, not at all. MSK_E_IO, MSK_E_REFUSED: not a regular file. */

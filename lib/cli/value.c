@@ -1,12 +1,12 @@
 #include "cli/value.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/option.h"
 #include "cli/visible.h"
 #include "crypto/identity.h"
+#include "wire/address.h"
 
 static int parse_text(const struct msk_option *option, const char *text, struct msk_arena *arena, void *out,
                       struct msk_error *err)
@@ -88,40 +88,12 @@ static int parse_peer_id(const struct msk_option *option, const char *text, stru
     return msk_peer_id_parse(msk_bytes_of_text(text), out, err);
 }
 
-/* "IP" or "[IPV6]" of `len` bytes. */
-static int parse_ip(const char *text, size_t len, struct msk_socket_addr *out)
-{
-    char ip[INET6_ADDRSTRLEN];
-    bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-    if (bracketed) {
-        text++;
-        len -= 2;
-    }
-    if (len >= sizeof ip)
-        return MSK_E_INVALID;
-    memcpy(ip, text, len);
-    ip[len] = 0;
-    out->version = bracketed ? MSK_IPV6 : MSK_IPV4;
-    return inet_pton(bracketed ? AF_INET6 : AF_INET, ip, out->ip) == 1 ? 0 : MSK_E_INVALID;
-}
-
 static int parse_address(const struct msk_option *option, const char *text, struct msk_arena *arena, void *out,
                          struct msk_error *err)
 {
     (void)option;
     (void)arena;
-    char shown[MSK_VISIBLE_SIZE];
-    struct msk_socket_addr address = {0};
-    const char *colon = strrchr(text, ':');
-    if (!colon || parse_ip(text, (size_t)(colon - text), &address) < 0)
-        return msk_fail(err, MSK_E_INVALID, "%s is no address: give IP:PORT or [IPV6]:PORT", msk_visible(text, shown));
-    uint64_t port;
-    struct msk_error reason;
-    if (parse_unsigned(colon + 1, UINT16_MAX, &port, &reason) < 0)
-        return msk_fail(err, MSK_E_INVALID, "port %s", reason.text);
-    address.port = (uint16_t)port;
-    *(struct msk_socket_addr *)out = address;
-    return 0;
+    return msk_socket_addr_parse(msk_bytes_of_text(text), out, err);
 }
 
 static int parse_peer_address(const struct msk_option *option, const char *text, struct msk_arena *arena, void *out,

@@ -154,12 +154,15 @@ static bool leaps(const struct msk_raft *raft, const struct head *head)
     return head->term - raft->hard.term > MSK_TERM_LEAP_MAX || head->term > MSK_TERM_MAX;
 }
 
-/* W-22: positions that no log has. */
+/* W-22: what no log has: a term at index 0, indices beyond the last number, entries of later terms. */
 static bool is_impossible(const struct msk_raft_message *message)
 {
     const struct msk_append_entries *append = &message->append_entries;
     if (message->kind != MSK_RAFT_APPEND_ENTRIES)
         return false;
+    for (size_t i = 0; i < append->entries.count; i++)
+        if (append->entries.items[i].term > append->term)
+            return true;
     return (append->prev.index == 0 && append->prev.term != 0) ||
            append->prev.index > UINT64_MAX - append->entries.count;
 }
@@ -256,7 +259,7 @@ int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk
         return 0;
     msk_raft_heard(raft, now, from);
     const char *violation = leaps(raft, &head)       ? "its term is far ahead of ours"
-                            : is_impossible(message) ? "it names a position that no log has"
+                            : is_impossible(message) ? "it tells of a log that cannot be"
                                                      : NULL;
     if (violation) {
         report_violation(raft, from, &head, violation, out);

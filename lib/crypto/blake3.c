@@ -162,9 +162,8 @@ void msk_blake3_update(struct msk_blake3 *hash, struct msk_bytes in)
 
 struct msk_digest msk_blake3_finish(const struct msk_blake3 *hash)
 {
-    struct node node = {.counter = hash->chunk_index,
-                        .block_len = hash->block_len,
-                        .flags = start_flag(hash) | CHUNK_END};
+    struct node node = {
+        .counter = hash->chunk_index, .block_len = hash->block_len, .flags = start_flag(hash) | CHUNK_END};
     memcpy(node.chaining_value, hash->chaining_value, sizeof node.chaining_value);
     memcpy(node.block, hash->block, hash->block_len);
     for (size_t depth = hash->depth; depth > 0; depth--) {

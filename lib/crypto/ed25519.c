@@ -27,7 +27,8 @@ int msk_ed25519_public(const uint8_t secret[MSK_SECRET_LEN], struct msk_digest *
     return done ? 0 : library_failed();
 }
 
-int msk_ed25519_sign(const uint8_t secret[MSK_SECRET_LEN], struct msk_bytes message, uint8_t signature[MSK_SIGNATURE_LEN])
+int msk_ed25519_sign(const uint8_t secret[MSK_SECRET_LEN], struct msk_bytes message,
+                     uint8_t signature[MSK_SIGNATURE_LEN])
 {
     EVP_PKEY *key = load_secret(secret);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -50,7 +51,8 @@ int msk_ed25519_verify(const struct msk_digest *peer_id, struct msk_bytes messag
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     int rc = MSK_E_CRYPTO;
     if (key && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1)
-        rc = EVP_DigestVerify(context, signature, MSK_SIGNATURE_LEN, message.data, message.len) == 1 ? 0 : MSK_E_REFUSED;
+        rc =
+            EVP_DigestVerify(context, signature, MSK_SIGNATURE_LEN, message.data, message.len) == 1 ? 0 : MSK_E_REFUSED;
     else
         rc = library_failed();
     ERR_clear_error();

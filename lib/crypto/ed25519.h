@@ -12,7 +12,8 @@
 int msk_ed25519_public(const uint8_t secret[MSK_SECRET_LEN], struct msk_digest *peer_id);
 
 /* 0, MSK_E_NOMEM or MSK_E_CRYPTO. */
-int msk_ed25519_sign(const uint8_t secret[MSK_SECRET_LEN], struct msk_bytes message, uint8_t signature[MSK_SIGNATURE_LEN]);
+int msk_ed25519_sign(const uint8_t secret[MSK_SECRET_LEN], struct msk_bytes message,
+                     uint8_t signature[MSK_SIGNATURE_LEN]);
 
 /* Strict: S must be reduced, neither the key nor R may be of small order. 0, MSK_E_REFUSED, or MSK_E_CRYPTO when
  * the library failed. */

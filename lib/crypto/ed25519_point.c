@@ -1,7 +1,7 @@
 /* Which 32 bytes are points of edwards25519: -x^2 + y^2 = 1 + d x^2 y^2 over the field of p = 2^255 - 19.
  *
- * The bytes hold y, little-endian, and the sign of x in the top bit. They are a point when x^2 = (y^2 - 1) / (d y^2 + 1)
- * has a root; as the sign never makes or breaks that, it is ignored. OpenSSL offers no such question, and refusing
+ * The bytes hold y, little-endian, and the sign of x in the top bit. They are a point when x^2 = (y^2 - 1) / (d y^2 +
+ * 1) has a root; as the sign never makes or breaks that, it is ignored. OpenSSL offers no such question, and refusing
  * here is what tells "no peer id" from "bad signature". Nothing secret passes through this file. */
 #include <string.h>
 
@@ -113,7 +113,7 @@ static struct element euler(struct element a)
     /* Powers of the form a^(2^n - 1), each from two earlier ones: n = sum of their n. */
     static const struct {
         uint8_t left, right, right_n;
-    } chain[] = {{0, 0, 1},  {1, 1, 2},  {2, 0, 1},   {3, 3, 5},  {4, 4, 10},
+    } chain[] = {{0, 0, 1},  {1, 1, 2},  {2, 0, 1},  {3, 3, 5},   {4, 4, 10},
                  {5, 5, 20}, {6, 4, 10}, {7, 7, 50}, {8, 8, 100}, {9, 7, 50}}; /* 2 4 5 10 20 40 50 100 200 250 */
     enum { STEPS = sizeof chain / sizeof chain[0] };
     struct element power[STEPS + 1] = {a};

@@ -26,13 +26,14 @@ int msk_jwt_mint(const struct msk_jwt_secret *key, const struct msk_jwt_claims *
 
 struct msk_jwt_verdict {
     bool valid;
-    char rule[MSK_JWT_RULE_MAX]; /* the first broken one, as cli.md names it: "signature", "claim:role"; empty if valid */
+    char rule[MSK_JWT_RULE_MAX]; /* the first broken one, as cli.md names it: "signature", "claim:role"; empty if valid
+                                  */
     bool never;                  /* valid, and without expiry */
     uint64_t expires_s;          /* otherwise when */
 };
 
-/* Check a ticket's data for the peer `subject` at `now_ms` (wall clock). 0 with a verdict, or MSK_E_NOMEM, MSK_E_CRYPTO:
- * then nothing is known. wire.md 5.4. */
+/* Check a ticket's data for the peer `subject` at `now_ms` (wall clock). 0 with a verdict, or MSK_E_NOMEM,
+ * MSK_E_CRYPTO: then nothing is known. wire.md 5.4. */
 int msk_jwt_verify(const struct msk_jwt_validator *validator, struct msk_bytes token, const struct msk_digest *peer_id,
                    int64_t now_ms, struct msk_jwt_verdict *out);
 

@@ -17,7 +17,7 @@ struct msk_jwt_alg {
     const char *name;  /* as in the token's header: "ES256" */
     const char *label; /* what the fingerprint starts from: "es256", "EdDsa" */
     enum msk_jwt_family family;
-    const char *hash, *curve; /* OpenSSL's names; NULL where there is none */
+    const char *hash, *curve;                     /* OpenSSL's names; NULL where there is none */
     size_t secret_len, public_len, signature_len; /* for HMAC the public key is the secret */
 };
 

@@ -10,8 +10,8 @@
 
 #define MSK_JWT_CLASS "mosaik.tickets.jwt.v1" /* the class digest is this text's */
 
-#define MSK_JWT_KEYS_MAX   64
-#define MSK_JWT_TEXTS_MAX  256 /* issuers, audiences, required claims: each */
+#define MSK_JWT_KEYS_MAX  64
+#define MSK_JWT_TEXTS_MAX 256 /* issuers, audiences, required claims: each */
 
 struct msk_jwt_claim {
     char *name;

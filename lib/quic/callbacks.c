@@ -33,8 +33,7 @@ static void *mem_realloc(void *block, size_t size, void *context)
     return msk_realloc(block, size);
 }
 
-const ngtcp2_mem msk_quic_mem = {
-    .malloc = mem_malloc, .free = mem_free, .calloc = mem_calloc, .realloc = mem_realloc};
+const ngtcp2_mem msk_quic_mem = {.malloc = mem_malloc, .free = mem_free, .calloc = mem_calloc, .realloc = mem_realloc};
 
 /* ---- connection ids and reset tokens */
 
@@ -185,7 +184,8 @@ static int stream_closed(ngtcp2_conn *ngtcp2, uint32_t flags, int64_t id, uint64
     return 0;
 }
 
-static int stream_reset(ngtcp2_conn *ngtcp2, int64_t id, uint64_t final_size, uint64_t code, void *context, void *stream)
+static int stream_reset(ngtcp2_conn *ngtcp2, int64_t id, uint64_t final_size, uint64_t code, void *context,
+                        void *stream)
 {
     (void)ngtcp2, (void)id, (void)final_size, (void)context;
     msk_stream_was_reset(stream, code);

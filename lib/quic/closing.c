@@ -1,5 +1,5 @@
-/* How connections end: what ngtcp2 reports turned into one struct msk_quic_close, CONNECTION_CLOSE delivered as surely as
- * can be, late packets answered (RFC 9000 10). */
+/* How connections end: what ngtcp2 reports turned into one struct msk_quic_close, CONNECTION_CLOSE delivered as surely
+ * as can be, late packets answered (RFC 9000 10). */
 
 #include <openssl/err.h>
 #include <stdio.h>
@@ -101,8 +101,8 @@ static void set_peer_close(struct msk_quic_conn *conn)
     copy_reason(close->reason, ccerr->reason, ccerr->reasonlen);
     const char *gap = *close->reason ? " " : "";
     if (ccerr->type == NGTCP2_CCERR_TYPE_APPLICATION) {
-        set_close(conn, 0, ccerr->error_code, "closed by the peer with %llu%s%s",
-                  (unsigned long long)ccerr->error_code, gap, close->reason);
+        set_close(conn, 0, ccerr->error_code, "closed by the peer with %llu%s%s", (unsigned long long)ccerr->error_code,
+                  gap, close->reason);
         close->by = MSK_QUIC_BY_PEER;
     } else {
         set_close(conn, error_of(ccerr->error_code), ccerr->error_code, "the peer reports %s%s%s",
@@ -117,7 +117,8 @@ static void set_tls_close(struct msk_quic_conn *conn)
     char text[ERROR_TEXT_SIZE], found[MSK_DIGEST_TEXT_SIZE];
     ngtcp2_ccerr_set_tls_alert(&conn->ccerr, alert, NULL, 0);
     if (conn->wrong_key)
-        set_close(conn, MSK_E_REFUSED, code, "another peer answers there: %s", msk_digest_text(&conn->presented, found));
+        set_close(conn, MSK_E_REFUSED, code, "another peer answers there: %s",
+                  msk_digest_text(&conn->presented, found));
     else
         set_close(conn, MSK_E_REFUSED, code, "the handshake failed here with %s", error_text(code, text));
     ERR_clear_error();
@@ -228,7 +229,8 @@ void msk_conn_fail_unreachable(struct msk_quic_conn *conn, uint64_t now_ns)
     vanish(conn, now_ns);
 }
 
-void msk_quic_conn_close(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t code, const char *reason, uint64_t linger_ms)
+void msk_quic_conn_close(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t code, const char *reason,
+                         uint64_t linger_ms)
 {
     if (conn->state != CONN_OPEN || conn->linger_until_ns != UINT64_MAX)
         return;

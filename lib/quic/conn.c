@@ -9,10 +9,10 @@
 #include "quic/tls.h"
 
 /* Before anything is known about a path. The usual 333 ms (RFC 9002) would make one lost first packet cost a second. */
-#define INITIAL_RTT_MS     100
-#define ACTIVE_CIDS_MAX    5 /* as the reference */
-#define INITIAL_DCID_LEN   20
-#define QLOG_NAME_SIZE     (2 * NGTCP2_MAX_CIDLEN + 1)
+#define INITIAL_RTT_MS   100
+#define ACTIVE_CIDS_MAX  5 /* as the reference */
+#define INITIAL_DCID_LEN 20
+#define QLOG_NAME_SIZE   (2 * NGTCP2_MAX_CIDLEN + 1)
 
 /* All our packets leave from wherever the owner's socket is bound: ngtcp2 is given a fixed local address per family. */
 static ngtcp2_path path_to(const union msk_address *remote)
@@ -164,7 +164,7 @@ static int conn_new(struct msk_quic *quic, uint64_t now_ns, const union msk_addr
     conn->remote = *remote;
     conn->started_ns = now_ns;
     conn->linger_until_ns = UINT64_MAX;
-    struct msk_ring *rings[] = {&conn->in_conns, &conn->in_ready,  &conn->in_eventful,     &conn->in_dial,
+    struct msk_ring *rings[] = {&conn->in_conns, &conn->in_ready, &conn->in_eventful,     &conn->in_dial,
                                 &conn->streams,  &conn->sendable, &conn->eventful_streams};
     for (size_t i = 0; i < sizeof rings / sizeof *rings; i++)
         msk_ring_init(rings[i]);
@@ -274,7 +274,8 @@ int msk_conn_dial(struct msk_quic_dial *dial, uint64_t now_ns, const union msk_a
 
 /* ---- server */
 
-static int accept_with(struct msk_quic_conn *conn, uint64_t now_ns, const ngtcp2_pkt_hd *initial, const ngtcp2_cid *original)
+static int accept_with(struct msk_quic_conn *conn, uint64_t now_ns, const ngtcp2_pkt_hd *initial,
+                       const ngtcp2_cid *original)
 {
     ngtcp2_cid scid;
     conn->initial_dcid = initial->dcid;
@@ -326,7 +327,8 @@ int msk_conn_accept(struct msk_quic *quic, uint64_t now_ns, const union msk_addr
 
 /* ---- datagrams in and out */
 
-void msk_conn_receive(struct msk_quic_conn *conn, uint64_t now_ns, const union msk_address *from, struct msk_bytes datagram)
+void msk_conn_receive(struct msk_quic_conn *conn, uint64_t now_ns, const union msk_address *from,
+                      struct msk_bytes datagram)
 {
     if (conn->state == CONN_OVER || conn->state == CONN_CLOSING) {
         msk_conn_late_packet(conn);
@@ -446,7 +448,8 @@ void msk_quic_conn_set_user(struct msk_quic_conn *conn, void *user)
     conn->user = user;
 }
 
-int msk_quic_conn_export(const struct msk_quic_conn *conn, struct msk_bytes label, struct msk_bytes context, uint8_t out[32])
+int msk_quic_conn_export(const struct msk_quic_conn *conn, struct msk_bytes label, struct msk_bytes context,
+                         uint8_t out[32])
 {
     if (conn->state != CONN_OPEN)
         return MSK_E_CLOSED;

@@ -5,13 +5,14 @@
 #include "quic/quic.h"
 
 struct msk_quic_conn_info {
-    uint64_t number; /* counts the endpoint's connections from 1, for logs */
+    uint64_t number;        /* counts the endpoint's connections from 1, for logs */
     struct msk_digest peer; /* proven by TLS */
     const char *alpn;
-    bool dialled; /* by us */
-    union msk_address remote; /* now; it changes when the peer migrates */
+    bool dialled;               /* by us */
+    union msk_address remote;   /* now; it changes when the peer migrates */
     const char *cipher, *group; /* "TLS_AES_256_GCM_SHA384", "X25519" */
-    uint64_t started_ns, answered_ns, connected_ns; /* dialled or first datagram; first packet of the peer; handshake done */
+    uint64_t started_ns, answered_ns,
+        connected_ns; /* dialled or first datagram; first packet of the peer; handshake done */
 };
 
 /* Texts live as long as the connection. */
@@ -33,9 +34,10 @@ void msk_quic_conn_set_user(struct msk_quic_conn *conn, void *user);
 int msk_quic_conn_export(const struct msk_quic_conn *conn, struct msk_bytes label, struct msk_bytes context,
                          uint8_t out[32]);
 
-/* Close with an application code and reason (cut at MSK_QUIC_REASON_MAX), once what was written has been acknowledged or
- * `linger_ms` have passed; with 0 at once, and data under way may be lost (wire.md 3.3). Nothing but MSK_QUIC_CLOSED is
- * reported any more. The close is repeated until the peer can be assumed to know. Nothing happens if it is over already. */
+/* Close with an application code and reason (cut at MSK_QUIC_REASON_MAX), once what was written has been acknowledged
+ * or `linger_ms` have passed; with 0 at once, and data under way may be lost (wire.md 3.3). Nothing but MSK_QUIC_CLOSED
+ * is reported any more. The close is repeated until the peer can be assumed to know. Nothing happens if it is over
+ * already. */
 void msk_quic_conn_close(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t code, const char *reason,
                          uint64_t linger_ms);
 

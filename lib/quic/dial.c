@@ -76,10 +76,8 @@ static void note_timeout(struct msk_quic_dial *dial)
 /* The other attempts end politely, so that a peer that has heard of them can forget them. */
 static void drop_attempts(struct msk_quic_dial *dial, const struct msk_quic_conn *but, uint64_t now_ns)
 {
-    struct msk_ring *link = dial->attempts.next;
-    while (link != &dial->attempts) {
-        struct msk_quic_conn *conn = MSK_RING_ITEM(link, struct msk_quic_conn, in_dial);
-        link = link->next;
+    struct msk_quic_conn *conn;
+    while ((conn = MSK_RING_FIRST(&dial->attempts, struct msk_quic_conn, in_dial))) {
         msk_ring_remove(&conn->in_dial);
         if (conn == but)
             continue;

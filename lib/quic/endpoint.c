@@ -57,8 +57,8 @@ static int copy_alpns(struct msk_quic *quic, const struct msk_quic_config *confi
     return rc;
 }
 
-/* Reset tokens follow from the node's secret, so that a restarted node can tell its peers that their connections are gone.
- * Retry tokens and table seeds live as long as the process. */
+/* Reset tokens follow from the node's secret, so that a restarted node can tell its peers that their connections are
+ * gone. Retry tokens and table seeds live as long as the process. */
 static int make_keys(struct msk_quic *quic, const uint8_t secret[32])
 {
     static const char label[] = "mosaik stateless reset";
@@ -211,7 +211,8 @@ void msk_quic_unreachable(struct msk_quic *quic, uint64_t now_ns, const union ms
     while (link != &quic->conns) {
         struct msk_quic_conn *conn = MSK_RING_ITEM(link, struct msk_quic_conn, in_conns);
         link = link->next;
-        if (conn->dial && conn->state == CONN_HANDSHAKE && conn->answered_ns == 0 && msk_address_equal(&conn->remote, to))
+        if (conn->dial && conn->state == CONN_HANDSHAKE && conn->answered_ns == 0 &&
+            msk_address_equal(&conn->remote, to))
             msk_conn_fail_unreachable(conn, now_ns);
     }
 }
@@ -303,8 +304,8 @@ bool msk_quic_next_event(struct msk_quic *quic, struct msk_quic_event *event)
         return false;
     msk_ring_remove(&dial->link);
     quic->parting_dial = dial;
-    *event = (struct msk_quic_event){
-        .kind = MSK_QUIC_DIAL_FAILED, .dial = dial, .user = dial->user, .close = &dial->close};
+    *event =
+        (struct msk_quic_event){.kind = MSK_QUIC_DIAL_FAILED, .dial = dial, .user = dial->user, .close = &dial->close};
     return true;
 }
 

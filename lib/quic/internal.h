@@ -107,9 +107,9 @@ struct msk_quic_conn {
     ngtcp2_cid initial_dcid; /* accepted: what the client first called us */
     ngtcp2_stateless_reset_token tokens[CONN_TOKENS_MAX];
     size_t token_count;
-    uint64_t linger_until_ns; /* UINT64_MAX: not lingering */
+    uint64_t linger_until_ns;                              /* UINT64_MAX: not lingering */
     uint64_t over_at_ns, repeat_at_ns, repeat_interval_ns; /* CONN_OVER */
-    uint8_t *close_packet; /* repeated while the peer may not have it */
+    uint8_t *close_packet;                                 /* repeated while the peer may not have it */
     size_t close_packet_len;
     unsigned late_packets;
     bool repeat_close;
@@ -128,7 +128,7 @@ struct msk_quic_stream {
     uint64_t reset_code;
     struct msk_send_queue send;
     bool fin_wanted, fin_sent, write_shut, wants_write;
-    bool lost_send; /* reset or stopped: what is queued will never be acknowledged */
+    bool lost_send;        /* reset or stopped: what is queued will never be acknowledged */
     bool released, closed; /* by the owner; by ngtcp2. Freed when both */
 };
 
@@ -147,7 +147,8 @@ int msk_quic_transmit(struct msk_quic *quic, const struct outlet *outlet, const 
 void msk_reply_version_negotiation(struct msk_quic *quic, const union msk_address *to, const ngtcp2_version_cid *ids);
 void msk_reply_retry(struct msk_quic *quic, uint64_t now_ns, const union msk_address *to, const ngtcp2_pkt_hd *initial);
 void msk_reply_close(struct msk_quic *quic, const union msk_address *to, const ngtcp2_pkt_hd *initial, uint64_t code);
-void msk_reply_reset(struct msk_quic *quic, const union msk_address *to, const ngtcp2_version_cid *ids, size_t trigger_len);
+void msk_reply_reset(struct msk_quic *quic, const union msk_address *to, const ngtcp2_version_cid *ids,
+                     size_t trigger_len);
 void msk_replies_free(struct msk_quic *quic);
 
 /* The stateless reset token of one of our connection ids: the same after a restart with the same secret. */
@@ -163,7 +164,8 @@ int msk_conn_dial(struct msk_quic_dial *dial, uint64_t now_ns, const union msk_a
 int msk_conn_accept(struct msk_quic *quic, uint64_t now_ns, const union msk_address *from, const ngtcp2_pkt_hd *initial,
                     const ngtcp2_cid *original, struct msk_bytes datagram);
 
-void msk_conn_receive(struct msk_quic_conn *conn, uint64_t now_ns, const union msk_address *from, struct msk_bytes datagram);
+void msk_conn_receive(struct msk_quic_conn *conn, uint64_t now_ns, const union msk_address *from,
+                      struct msk_bytes datagram);
 
 /* Send what it has to send, up to one batch; true if there is more. */
 bool msk_conn_flush(struct msk_quic_conn *conn, uint64_t now_ns, const struct outlet *outlet);

@@ -4,8 +4,8 @@
  * The owner's loop: msk_quic_receive for what arrived, msk_quic_next_event until there is none (acting on each),
  * msk_quic_flush, then sleep until msk_quic_deadline. Times are monotonic nanoseconds and never go back.
  *
- * Handles (dials, connections, streams) are pointers; the event that ends one says so, and it stays valid until the next
- * call of msk_quic_next_event. */
+ * Handles (dials, connections, streams) are pointers; the event that ends one says so, and it stays valid until the
+ * next call of msk_quic_next_event. */
 #ifndef MSK_QUIC_QUIC_H
 #define MSK_QUIC_QUIC_H
 
@@ -26,9 +26,9 @@ struct msk_quic_stream;
 #define MSK_QUIC_ALPN_MAX           255 /* bytes of one protocol name */
 #define MSK_QUIC_ALPNS_MAX          16
 #define MSK_QUIC_DIAL_ADDRESSES_MAX 16
-#define MSK_QUIC_DIAL_STAGGER_MS    150 /* before the next address is tried beside the former ones */
+#define MSK_QUIC_DIAL_STAGGER_MS    150  /* before the next address is tried beside the former ones */
 #define MSK_QUIC_DATAGRAM_MAX       1452 /* bytes of UDP payload we send; found by path MTU discovery from 1200 on */
-#define MSK_QUIC_BATCH_MAX          16 /* datagrams of equal size handed to the socket in one call */
+#define MSK_QUIC_BATCH_MAX          16   /* datagrams of equal size handed to the socket in one call */
 
 struct msk_quic_config {
     uint8_t secret[32];       /* the node's Ed25519 secret; not kept, the caller wipes its copy */
@@ -38,17 +38,18 @@ struct msk_quic_config {
     uint64_t idle_timeout_ms, keep_alive_ms; /* 30 s, 5 s (transport.md); a keep-alive of 0 sends none */
     uint64_t handshake_timeout_ms;           /* 10 s: of a dial with all its addresses, or of an accepted handshake */
 
-    size_t connections_max;                   /* 1024, closed ones included until they are over */
-    size_t handshakes_max;                    /* 256 accepted ones in flight; more are refused */
-    size_t handshakes_per_address_max;        /* 64 of them from one IPv4 address or IPv6 /64 */
-    size_t retry_above;                       /* 32: with more in flight, addresses are validated by Retry first */
+    size_t connections_max;                     /* 1024, closed ones included until they are over */
+    size_t handshakes_max;                      /* 256 accepted ones in flight; more are refused */
+    size_t handshakes_per_address_max;          /* 64 of them from one IPv4 address or IPv6 /64 */
+    size_t retry_above;                         /* 32: with more in flight, addresses are validated by Retry first */
     uint64_t streams_bidi_max, streams_uni_max; /* 4, 64: open at once by the peer */
-    uint64_t stream_window, stream_window_max;  /* 128 KiB, growing to 2 MiB: what a peer may send ahead of our reading */
+    uint64_t stream_window,
+        stream_window_max; /* 128 KiB, growing to 2 MiB: what a peer may send ahead of our reading */
     uint64_t connection_window, connection_window_max; /* the same for a whole connection: 256 KiB, 4 MiB */
-    size_t send_queue_max;                    /* 80 MiB: bytes of one stream written but not acknowledged */
+    size_t send_queue_max;                             /* 80 MiB: bytes of one stream written but not acknowledged */
 
-    /* qlog (JSON-SEQ, draft-ietf-quic-qlog): pieces of a connection's log, `name` being its first destination id in hex;
-     * `last` with the end of it. NULL: none. */
+    /* qlog (JSON-SEQ, draft-ietf-quic-qlog): pieces of a connection's log, `name` being its first destination id in
+     * hex; `last` with the end of it. NULL: none. */
     void (*qlog)(void *context, const char *name, struct msk_bytes piece, bool last);
     /* One line of an NSS key log, without its newline. Whoever has it can read the connections. NULL: none. */
     void (*keylog)(void *context, const char *line);
@@ -132,7 +133,7 @@ enum msk_quic_event_kind {
     MSK_QUIC_DIAL_FAILED, /* `dial` (over after this event), `close` */
     MSK_QUIC_STREAM,      /* `conn`, `stream`, `changes` */
     MSK_QUIC_STREAMS,     /* `conn`: the peer allows more streams, after msk_quic_stream_open said MSK_E_LIMIT */
-    MSK_QUIC_CLOSED       /* `conn` with its streams (over after this event), `close`. Always the last of a connection */
+    MSK_QUIC_CLOSED /* `conn` with its streams (over after this event), `close`. Always the last of a connection */
 };
 
 /* What happened to a stream since the last event about it. */

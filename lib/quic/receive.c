@@ -21,10 +21,9 @@ static int check_token(const struct msk_quic *quic, uint64_t now_ns, const union
 {
     if (initial->tokenlen == 0)
         return 0;
-    int rc = ngtcp2_crypto_verify_retry_token2(original, initial->token, initial->tokenlen, quic->retry_key,
-                                               sizeof quic->retry_key, initial->version, &from->any,
-                                               msk_address_len(from), &initial->dcid, RETRY_TOKEN_VALID_MS * MSK_MS,
-                                               now_ns);
+    int rc = ngtcp2_crypto_verify_retry_token2(
+        original, initial->token, initial->tokenlen, quic->retry_key, sizeof quic->retry_key, initial->version,
+        &from->any, msk_address_len(from), &initial->dcid, RETRY_TOKEN_VALID_MS * MSK_MS, now_ns);
     if (rc == NGTCP2_CRYPTO_ERR_UNREADABLE_TOKEN)
         return 0;
     return rc == 0 ? 1 : MSK_E_REFUSED;

@@ -99,7 +99,8 @@ void msk_reset_token(const struct msk_quic *quic, const ngtcp2_cid *cid, ngtcp2_
 }
 
 /* Shorter than what triggered it, so that two ends that both have forgotten do not go on for ever (RFC 9000 10.3.3). */
-void msk_reply_reset(struct msk_quic *quic, const union msk_address *to, const ngtcp2_version_cid *ids, size_t trigger_len)
+void msk_reply_reset(struct msk_quic *quic, const union msk_address *to, const ngtcp2_version_cid *ids,
+                     size_t trigger_len)
 {
     size_t len = trigger_len - 1 < RESET_LEN_MAX ? trigger_len - 1 : RESET_LEN_MAX;
     struct reply *reply = len >= RESET_LEN_MIN ? new_reply(quic, to) : NULL;

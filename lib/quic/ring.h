@@ -40,7 +40,7 @@ static inline void msk_ring_remove(struct msk_ring *link)
 }
 
 /* The structure whose member `field` the link is; NULL for an empty ring's first. */
-#define MSK_RING_ITEM(link, type, field) ((type *)(void *)((char *)(link) - offsetof(type, field)))
+#define MSK_RING_ITEM(link, type, field)  ((type *)(void *)((char *)(link)-offsetof(type, field)))
 #define MSK_RING_FIRST(ring, type, field) (msk_ring_empty(ring) ? NULL : MSK_RING_ITEM((ring)->next, type, field))
 
 #endif

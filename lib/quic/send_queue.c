@@ -54,6 +54,7 @@ static void copy_in(struct msk_send_queue *queue, struct msk_bytes part)
 {
     while (part.len > 0) {
         struct msk_send_chunk *chunk = queue->last;
+        msk_assert(chunk);
         if (chunk->len == chunk->capacity) {
             queue->last = chunk->next;
             continue;

@@ -20,7 +20,8 @@ void msk_send_queue_free(struct msk_send_queue *queue);
 /* Copy the parts to the end, all or nothing: 0 or MSK_E_NOMEM. */
 int msk_send_queue_append(struct msk_send_queue *queue, const struct msk_bytes *parts, size_t count);
 
-/* What is to be sent next, as up to `max` pieces; returns their number. The bytes stay where they are until acknowledged. */
+/* What is to be sent next, as up to `max` pieces; returns their number. The bytes stay where they are until
+ * acknowledged. */
 size_t msk_send_queue_gather(const struct msk_send_queue *queue, ngtcp2_vec *out, size_t max);
 
 void msk_send_queue_sent(struct msk_send_queue *queue, size_t len);

@@ -135,8 +135,8 @@ static ngtcp2_ssize write_stream(struct msk_quic_stream *stream, ngtcp2_conn *ng
     if (fin)
         flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
     ngtcp2_ssize taken = -1;
-    ngtcp2_ssize rc = ngtcp2_conn_writev_stream(ngtcp2, path, info, dest, dest_len, &taken, flags, stream->id, pieces,
-                                                count, now_ns);
+    ngtcp2_ssize rc =
+        ngtcp2_conn_writev_stream(ngtcp2, path, info, dest, dest_len, &taken, flags, stream->id, pieces, count, now_ns);
     if (taken > 0)
         msk_send_queue_sent(&stream->send, (size_t)taken);
     if (taken >= 0 && fin && (size_t)taken == offered)

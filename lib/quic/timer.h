@@ -8,7 +8,7 @@
 /* A member of what it wakes. `deadline_ns` UINT64_MAX: never. */
 struct msk_timer {
     uint64_t deadline_ns;
-    size_t index;                        /* its place in the heap */
+    size_t index;                                          /* its place in the heap */
     void (*due)(struct msk_timer *timer, uint64_t now_ns); /* NULL: not in a heap */
 };
 

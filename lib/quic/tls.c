@@ -84,7 +84,8 @@ int msk_tls_new(struct msk_quic *quic, const uint8_t secret[32], struct msk_erro
     size_t len = sizeof quic->id.bytes;
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, 32);
     quic->tls = SSL_CTX_new(TLS_method());
-    bool ok = key && quic->tls && EVP_PKEY_get_raw_public_key(key, quic->id.bytes, &len) == 1 && configure(quic->tls, key);
+    bool ok =
+        key && quic->tls && EVP_PKEY_get_raw_public_key(key, quic->id.bytes, &len) == 1 && configure(quic->tls, key);
     EVP_PKEY_free(key);
     if (!ok) {
         msk_tls_free(quic);

@@ -54,7 +54,8 @@ const char *msk_ip_text(const struct msk_socket_addr *addr, char out[MSK_IP_TEXT
 const char *msk_socket_addr_text(const struct msk_socket_addr *addr, char out[MSK_SOCKET_TEXT_SIZE])
 {
     char ip[MSK_IP_TEXT_SIZE];
-    snprintf(out, MSK_SOCKET_TEXT_SIZE, addr->version == MSK_IPV4 ? "%s:%u" : "[%s]:%u", msk_ip_text(addr, ip), addr->port);
+    snprintf(out, MSK_SOCKET_TEXT_SIZE, addr->version == MSK_IPV4 ? "%s:%u" : "[%s]:%u", msk_ip_text(addr, ip),
+             addr->port);
     return out;
 }
 
@@ -105,6 +106,6 @@ int msk_socket_addr_parse(struct msk_bytes text, struct msk_socket_addr *out, st
         if (msk_ip_parse(ip, out, NULL) == 0 && bracketed == (out->version == MSK_IPV6) && parse_port(port, &out->port))
             return 0;
     }
-    return msk_fail(err, MSK_E_INVALID, "\"%.*s\" is no address like 192.0.2.7:4433 or [2001:db8::1]:4433", (int)text.len,
-                    (const char *)text.data);
+    return msk_fail(err, MSK_E_INVALID, "\"%.*s\" is no address like 192.0.2.7:4433 or [2001:db8::1]:4433",
+                    (int)text.len, (const char *)text.data);
 }

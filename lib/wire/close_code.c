@@ -4,7 +4,7 @@
 #include <strings.h>
 
 static const struct msk_close codes[] = {
-#define X(symbol, number, name, area, retry, meaning, sent_by, remedy)                                                 \
+#define X(symbol, number, name, area, retry, meaning, sent_by, remedy) \
     {number, name, area, MSK_RETRY_##retry, meaning, sent_by, remedy},
 #include "wire/close_codes.def"
 #undef X

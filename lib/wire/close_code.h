@@ -1,4 +1,5 @@
-/* close_code.h: the application close codes: what each means, who sends it when, what to do (wire.md 3.3, groups.md 2.5). */
+/* close_code.h: the application close codes: what each means, who sends it when, what to do (wire.md 3.3,
+ * groups.md 2.5). */
 #ifndef MSK_WIRE_CLOSE_CODE_H
 #define MSK_WIRE_CLOSE_CODE_H
 
@@ -29,8 +30,8 @@ enum msk_close_code {
 
 struct msk_close {
     uint64_t code;
-    const char *name;    /* the reason phrase; "" for 0. Peers compare only the number */
-    const char *area;    /* "any protocol", "streams", "functions", "groups" */
+    const char *name; /* the reason phrase; "" for 0. Peers compare only the number */
+    const char *area; /* "any protocol", "streams", "functions", "groups" */
     enum msk_retry retry;
     const char *meaning, *sent_by, *remedy; /* sentences */
 };

@@ -205,7 +205,8 @@ static int out_of_memory(const struct msk_type *type, struct msk_error *err)
     return msk_fail(err, MSK_E_NOMEM, "%s: out of memory", type->name);
 }
 
-static int encode_or_explain(const struct msk_type *type, const void *value, struct msk_builder *out, struct msk_error *err)
+static int encode_or_explain(const struct msk_type *type, const void *value, struct msk_builder *out,
+                             struct msk_error *err)
 {
     int rc = msk_encode(type, value, out);
     return rc < 0 ? msk_fail(err, rc, "%s: %s", type->name, msk_error_sentence(rc)) : 0;

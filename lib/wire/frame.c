@@ -21,6 +21,8 @@ void msk_frame_reader_limit(struct msk_frame_reader *reader, size_t max_len)
 
 static struct msk_bytes unread(const struct msk_frame_reader *reader)
 {
+    if (reader->consumed == reader->buffer.len)
+        return (struct msk_bytes){0}; /* there may be no buffer at all */
     return MSK_BYTES(reader->buffer.data + reader->consumed, reader->buffer.len - reader->consumed);
 }
 

@@ -27,8 +27,8 @@ void msk_frame_reader_free(struct msk_frame_reader *reader);
 /* Frames whose length has not been read yet may have at most `max_len` bytes from now on. */
 void msk_frame_reader_limit(struct msk_frame_reader *reader, size_t max_len);
 
-/* Take in what arrived. MSK_E_NOMEM, or MSK_E_LIMIT when the caller let more than one frame of the greatest length pile up
- * without taking frames out. */
+/* Take in what arrived. MSK_E_NOMEM, or MSK_E_LIMIT when the caller let more than one frame of the greatest length pile
+ * up without taking frames out. */
 int msk_frame_reader_feed(struct msk_frame_reader *reader, struct msk_bytes in);
 
 /* The next whole frame's payload: 1, valid until the next feed; 0: none yet; MSK_E_LIMIT: an announced length above the

@@ -37,14 +37,16 @@ struct msk_kind {
     size_t (*least)(const struct msk_type *type); /* bytes that every encoding has at least */
 };
 
-extern const struct msk_kind msk_kind_unit, msk_kind_bool, msk_kind_unsigned, msk_kind_signed, msk_kind_id64, msk_kind_float;
+extern const struct msk_kind msk_kind_unit, msk_kind_bool, msk_kind_unsigned, msk_kind_signed, msk_kind_id64,
+    msk_kind_float;
 extern const struct msk_kind msk_kind_char, msk_kind_text, msk_kind_bytes, msk_kind_fixed, msk_kind_relay_url;
 extern const struct msk_kind msk_kind_timestamp, msk_kind_duration, msk_kind_ip, msk_kind_socket_addr;
 extern const struct msk_kind msk_kind_custom_data; /* bytes with an order of their own */
 extern const struct msk_kind msk_kind_option, msk_kind_seq, msk_kind_set, msk_kind_map, msk_kind_array;
 extern const struct msk_kind msk_kind_record, msk_kind_tuple, msk_kind_choice, msk_kind_wrapped;
 
-/* What sequences, sets and maps are in memory; every MSK_SEQ has this shape. A map's element is a record of key and value. */
+/* What sequences, sets and maps are in memory; every MSK_SEQ has this shape. A map's element is a record of key and
+ * value. */
 struct msk_list {
     void *items;
     size_t count;

@@ -79,8 +79,10 @@ static size_t least_ip(const struct msk_type *type)
 }
 
 const struct msk_kind msk_kind_ip = {encode_ip, decode_ip, print_ip, parse_ip, compare_socket_addr, least_ip};
-const struct msk_type msk_type_ip = {
-    .kind = &msk_kind_ip, .name = "ip", .size = sizeof(struct msk_socket_addr), .align = _Alignof(struct msk_socket_addr)};
+const struct msk_type msk_type_ip = {.kind = &msk_kind_ip,
+                                     .name = "ip",
+                                     .size = sizeof(struct msk_socket_addr),
+                                     .align = _Alignof(struct msk_socket_addr)};
 
 /* ---- socket address: an ip, then the port as varint */
 

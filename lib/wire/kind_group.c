@@ -65,7 +65,8 @@ static int parse_record(const struct msk_type *type, struct msk_reader *in, cons
     json_t *value;
     if (!json_is_object(json))
         return msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "expected an object");
-    json_object_foreach((json_t *)json, name, value) {
+    json_object_foreach((json_t *)json, name, value)
+    {
         if (!find_member(type, name))
             return msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "has no member \"%s\"", name);
     }
@@ -194,8 +195,9 @@ static int parse_choice(const struct msk_type *type, struct msk_reader *in, cons
         return msk_parse_at(one->name, 0, one->type, in, content, place(one, out));
     if (one->type)
         return msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "case \"%s\" needs content", name);
-    return !content || json_is_null(content) ? 0
-                                             : msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "case \"%s\" has no content", name);
+    return !content || json_is_null(content)
+               ? 0
+               : msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "case \"%s\" has no content", name);
 }
 
 static int compare_choice(const struct msk_type *type, const void *a, const void *b)

@@ -121,7 +121,8 @@ static int compare_seq(const struct msk_type *type, const void *a, const void *b
 
 const struct msk_kind msk_kind_seq = {encode_seq, decode_seq, print_seq, parse_seq, compare_seq, msk_least_one};
 
-/* ---- sets and maps: lists in ascending order without equals. A map's items are ordered by their first member, the key. */
+/* ---- sets and maps: lists in ascending order without equals. A map's items are ordered by their first member, the
+ * key. */
 
 static const struct msk_type *sort_key(const struct msk_type *type)
 {
@@ -242,7 +243,8 @@ static json_t *print_map(const struct msk_type *type, const void *value)
         const char *item = const_item_at(type->element, list->items, i);
         json_t *key = members[0].type->kind->print(members[0].type, item + members[0].offset);
         bool textual = key && key_is_textual(key);
-        bool added = textual && add_pair(object, key, members[1].type->kind->print(members[1].type, item + members[1].offset));
+        bool added =
+            textual && add_pair(object, key, members[1].type->kind->print(members[1].type, item + members[1].offset));
         bool failed = !key || (textual && !added);
         json_decref(key);
         if (added)
@@ -279,7 +281,8 @@ static int parse_map(const struct msk_type *type, struct msk_reader *in, const j
     const char *key;
     size_t key_len, i = 0;
     json_t *value;
-    json_object_keylen_foreach((json_t *)json, key, key_len, value) {
+    json_object_keylen_foreach((json_t *)json, key, key_len, value)
+    {
         if (rc == 0)
             rc = parse_pair(type, in, key, key_len, value, item_at(type->element, list->items, i++));
     }

@@ -171,7 +171,8 @@ static void encode_signed(const struct msk_type *type, const void *value, struct
 {
     __int128 number = load_signed(type, value);
     unsigned __int128 doubled = (unsigned __int128)number << 1;
-    write_integer(type, type->size == 1 ? (unsigned __int128)number : doubled ^ (unsigned __int128)(number >> 127), out);
+    write_integer(type, type->size == 1 ? (unsigned __int128)number : doubled ^ (unsigned __int128)(number >> 127),
+                  out);
 }
 
 static int decode_signed(const struct msk_type *type, struct msk_reader *in, void *out)
@@ -187,7 +188,7 @@ static int decode_signed(const struct msk_type *type, struct msk_reader *in, voi
 }
 
 /* Beyond 2^53 numbers lose digits in many JSON readers: those are decimal text. */
-#define EXACT_MAX (INT64_C(1) << 53)
+#define EXACT_MAX   (INT64_C(1) << 53)
 #define DECIMAL_MAX 41 /* a sign, 39 digits, a zero */
 
 static json_t *print_decimal(bool negative, unsigned __int128 magnitude)
@@ -240,7 +241,8 @@ static bool parse_integer(const json_t *json, bool *negative, unsigned __int128 
     return *text == 0;
 }
 
-static int parse_bounded(const struct msk_type *type, struct msk_reader *in, const json_t *json, bool is_signed, void *out)
+static int parse_bounded(const struct msk_type *type, struct msk_reader *in, const json_t *json, bool is_signed,
+                         void *out)
 {
     bool negative;
     unsigned __int128 magnitude;
@@ -375,12 +377,13 @@ static size_t least_float(const struct msk_type *type)
     return type->size;
 }
 
-const struct msk_kind msk_kind_float = {encode_float, decode_float, print_float, parse_float, compare_float, least_float};
+const struct msk_kind msk_kind_float = {encode_float, decode_float,  print_float,
+                                        parse_float,  compare_float, least_float};
 
 /* ---- the types of these kinds */
 
-#define PLAIN(type_name, kind_name, c_type)                                                                            \
-    const struct msk_type msk_type_##type_name = {                                                                     \
+#define PLAIN(type_name, kind_name, c_type)        \
+    const struct msk_type msk_type_##type_name = { \
         .kind = &msk_kind_##kind_name, .name = #type_name, .size = sizeof(c_type), .align = _Alignof(c_type)}
 
 const struct msk_type msk_type_unit = {.kind = &msk_kind_unit, .name = "unit", .size = 0, .align = 1};

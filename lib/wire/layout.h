@@ -2,8 +2,8 @@
  *
  *   MSK_RECORD(cursor, MSK_FIELD(term, u64), MSK_FIELD(index, u64));
  *
- * describes struct msk_cursor as msk_type_cursor. Rows are tuples (ROW, ...); a list applies ROW to the structure and the
- * rest of the tuple, so that a row need not repeat which structure it is in. */
+ * describes struct msk_cursor as msk_type_cursor. Rows are tuples (ROW, ...); a list applies ROW to the structure and
+ * the rest of the tuple, so that a row need not repeat which structure it is in. */
 #ifndef MSK_WIRE_LAYOUT_H
 #define MSK_WIRE_LAYOUT_H
 

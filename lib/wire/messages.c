@@ -4,7 +4,7 @@
 #include "wire/layout.h"
 #include "wire/peer_entry.h"
 
-/* clang-format off: rows are columns */
+/* clang-format off */
 
 MSK_LIST(seq, bytes_seq, bytes);
 MSK_LIST(set, digest_set, digest);

@@ -34,7 +34,8 @@ int msk_peer_entry_verify(const struct msk_signed_peer_entry *entry)
     struct msk_digest digest;
     int rc = msk_peer_entry_digest(&entry->entry, &digest);
     if (rc == 0)
-        rc = msk_ed25519_verify(&entry->entry.address.peer_id, MSK_BYTES(digest.bytes, MSK_DIGEST_LEN), entry->signature);
+        rc = msk_ed25519_verify(&entry->entry.address.peer_id, MSK_BYTES(digest.bytes, MSK_DIGEST_LEN),
+                                entry->signature);
     return rc;
 }
 

@@ -5,13 +5,14 @@
 #include "crypto/ed25519.h"
 #include "wire/messages.h"
 
-#define MSK_PROTOCOL_VERSION    "0.4.2" /* what we put into our own entry */
-#define MSK_PEER_ENTRY_GOSSIP_MAX 4056  /* a bigger signed entry cannot be announced (wire.md 6) */
+#define MSK_PROTOCOL_VERSION      "0.4.2" /* what we put into our own entry */
+#define MSK_PEER_ENTRY_GOSSIP_MAX 4056    /* a bigger signed entry cannot be announced (wire.md 6) */
 
 /* The signed message: H of the canonical encoding. 0, MSK_E_NOMEM or MSK_E_INVALID. */
 int msk_peer_entry_digest(const struct msk_peer_entry *entry, struct msk_digest *out);
 
-/* Sign `out->entry` into `out->signature`; its peer id must be the secret's. MSK_E_NOMEM, MSK_E_CRYPTO, MSK_E_INVALID. */
+/* Sign `out->entry` into `out->signature`; its peer id must be the secret's. MSK_E_NOMEM, MSK_E_CRYPTO, MSK_E_INVALID.
+ */
 int msk_peer_entry_sign(struct msk_signed_peer_entry *out, const uint8_t secret[MSK_SECRET_LEN]);
 
 /* Whether the entry was signed by its own peer id; decoding does this already. 0, MSK_E_REFUSED, MSK_E_NOMEM. */

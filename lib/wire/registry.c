@@ -3,7 +3,10 @@
 
 #include "wire/messages.h"
 
-#define ROW(name, about) {MSK_TYPE(name), about}
+#define ROW(name, about)      \
+    {                         \
+        MSK_TYPE(name), about \
+    }
 
 static const struct msk_type_entry types[] = {
     ROW(digest, "32 bytes: a network, group, tag, stream, function, ticket class or ticket id"),

@@ -35,21 +35,21 @@ struct msk_type {
 #define MSK_TYPE(name) (&msk_type_##name)
 
 /* ---- limits */
-#define MSK_DEPTH_MAX      48       /* nesting of types: no message reaches 12 */
-#define MSK_EMPTY_ITEMS_MAX 65536   /* items of a sequence whose items take no bytes */
-#define MSK_DECODED_MAX    (64u << 20) /* memory for one value where the caller gives no arena of its own */
-#define MSK_PATH_MAX       256
+#define MSK_DEPTH_MAX       48          /* nesting of types: no message reaches 12 */
+#define MSK_EMPTY_ITEMS_MAX 65536       /* items of a sequence whose items take no bytes */
+#define MSK_DECODED_MAX     (64u << 20) /* memory for one value where the caller gives no arena of its own */
+#define MSK_PATH_MAX        256
 
 /* What made the decoder stop: the reference tells these apart (vectors README). */
-#define MSK_FAULT_MAP(X)                                                                                               \
-    X(NONE, "none")                                                                                                    \
-    X(UNEXPECTED_END, "unexpected-end")                                                                                \
-    X(BAD_VARINT, "bad-varint")                                                                                        \
-    X(BAD_BOOL, "bad-bool")                                                                                            \
-    X(BAD_OPTION, "bad-option")                                                                                        \
-    X(BAD_UTF8, "bad-utf8")                                                                                            \
-    X(REJECTED, "rejected-by-type")                                                                                    \
-    X(LIMIT, "limit")                                                                                                  \
+#define MSK_FAULT_MAP(X)                \
+    X(NONE, "none")                     \
+    X(UNEXPECTED_END, "unexpected-end") \
+    X(BAD_VARINT, "bad-varint")         \
+    X(BAD_BOOL, "bad-bool")             \
+    X(BAD_OPTION, "bad-option")         \
+    X(BAD_UTF8, "bad-utf8")             \
+    X(REJECTED, "rejected-by-type")     \
+    X(LIMIT, "limit")                   \
     X(NOMEM, "no-memory")
 
 enum msk_fault {
@@ -79,8 +79,8 @@ int msk_decode(const struct msk_type *type, struct msk_bytes in, struct msk_aren
  * well formed: known cases, valid text. 0 or the builder's error, or MSK_E_INVALID for a time that has no text. */
 int msk_encode(const struct msk_type *type, const void *in, struct msk_builder *out);
 
-/* Append the canonical encoding of the value that `in` encodes: what a lenient reader stores and compares (groups.md 0).
- * Errors of msk_decode and msk_encode. */
+/* Append the canonical encoding of the value that `in` encodes: what a lenient reader stores and compares (groups.md
+ * 0). Errors of msk_decode and msk_encode. */
 int msk_canonical(const struct msk_type *type, struct msk_bytes in, struct msk_builder *out, struct msk_error *err);
 
 /* A deep copy of a well-formed value into `arena`. MSK_E_NOMEM, MSK_E_LIMIT. */
@@ -103,20 +103,23 @@ int msk_bytes_to_json(const struct msk_type *type, struct msk_bytes in, json_t *
 int msk_json_to_bytes(const struct msk_type *type, const json_t *in, struct msk_builder *out, struct msk_error *err);
 
 /* ---- types that have no members, as they lie in memory */
-extern const struct msk_type msk_type_unit;  /* nothing */
-extern const struct msk_type msk_type_bool;  /* bool */
-extern const struct msk_type msk_type_u8, msk_type_u16, msk_type_u32, msk_type_u64, msk_type_u128; /* uintN_t */
-extern const struct msk_type msk_type_i8, msk_type_i16, msk_type_i32, msk_type_i64, msk_type_i128; /* intN_t */
-extern const struct msk_type msk_type_id64;  /* uint64_t, in JSON always text */
-extern const struct msk_type msk_type_f32, msk_type_f64; /* float, double */
-extern const struct msk_type msk_type_char;  /* uint32_t, a Unicode scalar value */
-extern const struct msk_type msk_type_text, msk_type_bytes; /* struct msk_bytes */
-extern const struct msk_type msk_type_digest, msk_type_peer_id; /* struct msk_digest; a peer id is a curve point */
-extern const struct msk_type msk_type_signature; /* uint8_t[64] */
-extern const struct msk_type msk_type_version;   /* struct msk_bytes: semantic version text */
-extern const struct msk_type msk_type_relay_url; /* struct msk_bytes: normalised */
-extern const struct msk_type msk_type_timestamp; /* struct msk_timestamp */
-extern const struct msk_type msk_type_duration;  /* struct msk_duration */
-extern const struct msk_type msk_type_ip, msk_type_socket_addr; /* struct msk_socket_addr */
+
+/* nothing; bool; uintN_t; intN_t; float, double; uint32_t, a Unicode scalar value */
+extern const struct msk_type msk_type_unit, msk_type_bool;
+extern const struct msk_type msk_type_u8, msk_type_u16, msk_type_u32, msk_type_u64, msk_type_u128;
+extern const struct msk_type msk_type_i8, msk_type_i16, msk_type_i32, msk_type_i64, msk_type_i128;
+extern const struct msk_type msk_type_f32, msk_type_f64, msk_type_char;
+
+/* uint64_t, in JSON always text */
+extern const struct msk_type msk_type_id64;
+
+/* struct msk_bytes: bytes, text, a semantic version, a URL in its normal form */
+extern const struct msk_type msk_type_bytes, msk_type_text, msk_type_version, msk_type_relay_url;
+
+/* struct msk_digest, where a peer id is a curve point; uint8_t[64] */
+extern const struct msk_type msk_type_digest, msk_type_peer_id, msk_type_signature;
+
+/* struct msk_timestamp; struct msk_duration; struct msk_socket_addr, the ip without its port */
+extern const struct msk_type msk_type_timestamp, msk_type_duration, msk_type_ip, msk_type_socket_addr;
 
 #endif

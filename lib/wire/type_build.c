@@ -156,8 +156,7 @@ const struct msk_type *msk_type_tuple(struct msk_arena *arena, const char *name,
 const struct msk_type *msk_type_choice(struct msk_arena *arena, const char *name, const struct msk_type_member *cases,
                                        size_t count)
 {
-    struct msk_type type = {
-        .kind = &msk_kind_choice, .name = name, .align = _Alignof(uint32_t), .member_count = count};
+    struct msk_type type = {.kind = &msk_kind_choice, .name = name, .align = _Alignof(uint32_t), .member_count = count};
     struct msk_type_member *placed;
     size_t largest = 0;
     if (!copy_members(arena, cases, count, &placed))

@@ -1,7 +1,7 @@
 /* type_build.h: types made at run time, for messages whose layout a user describes (--schema) or a test composes.
  *
- * Everything comes from an arena and lives as long as it; names must live as long, too. Every function returns NULL after
- * setting arena->error. */
+ * Everything comes from an arena and lives as long as it; names must live as long, too. Every function returns NULL
+ * after setting arena->error. */
 #ifndef MSK_WIRE_TYPE_BUILD_H
 #define MSK_WIRE_TYPE_BUILD_H
 
@@ -23,8 +23,8 @@ const struct msk_type *msk_type_array(struct msk_arena *arena, const struct msk_
 /* A value that travels inside a byte vector (wire.md 2.1 "Datum"); in memory the value itself. */
 const struct msk_type *msk_type_wrapped(struct msk_arena *arena, const struct msk_type *element);
 
-/* Members in order; their offsets are computed, `offset` in `members` is ignored. In JSON a record is an object, a tuple
- * an array (of one member: that member alone). In memory a choice is a uint32_t and behind it its content. */
+/* Members in order; their offsets are computed, `offset` in `members` is ignored. In JSON a record is an object, a
+ * tuple an array (of one member: that member alone). In memory a choice is a uint32_t and behind it its content. */
 const struct msk_type *msk_type_record(struct msk_arena *arena, const char *name, const struct msk_type_member *members,
                                        size_t count);
 const struct msk_type *msk_type_tuple(struct msk_arena *arena, const char *name, const struct msk_type_member *members,

@@ -233,13 +233,15 @@ peer_kill() {
 
 # ---- set-up
 
-# A MOSAIK_PEER in the environment is taken as it is.
+# Builds the Rust program, unless MOSAIK_PEER names one. Without cargo every test of the file is skipped.
 find_peer() {
     local status=0
     [ -z "${MOSAIK_PEER-}" ] || return 0
     MOSAIK_PEER=$("$INTEROP_DIR/build.sh" 2>&3) || status=$?
     if [ "$status" -eq 77 ]; then
-        skip "no cargo"
+        # bats 1.8 cannot skip a file from its setup_file.
+        export INTEROP_SKIP='no cargo'
+        return
     fi
     export MOSAIK_PEER
     return "$status"
@@ -248,6 +250,7 @@ find_peer() {
 interop_setup_file() {
     local relay=$BATS_FILE_TMPDIR/relay pid
     find_peer
+    [ -z "${INTEROP_SKIP-}" ] || return 0
     start_namespace
     exec_in_net "$MOSAIK_PEER" relay >"$relay" 2>"$relay.err" 3>&- &
     pid=$!
@@ -261,6 +264,7 @@ interop_teardown_file() {
 }
 
 interop_setup() {
+    [ -z "${INTEROP_SKIP-}" ] || skip "$INTEROP_SKIP"
     load /usr/lib/bats/bats-support/load
     load /usr/lib/bats/bats-assert/load
     NETWORK=interop-$BATS_ROOT_PID-$BATS_SUITE_TEST_NUMBER

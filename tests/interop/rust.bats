@@ -81,7 +81,7 @@ start_pair() {
 @test "a malformed request is answered and changes nothing" {
     rust_start a
     run -1 peer_do a '{"cmd":"join","group_key":"x","machine":"clock"}'
-    assert_output --partial 'unknown variant `clock`'
+    assert_output --partial 'unknown variant'
     run -1 peer_do a '{"cmd":"execute","commands":[1]}'
     assert_output --partial '0 groups'
     run -0 peer_do a '{"cmd":"status"}'
@@ -163,4 +163,10 @@ handshake_start() { # NETWORK-ID GROUP-ID
     run -0 wait_event p '.event == "frame"'
     assert_equal "$(jq -r '.hex[0:128]' <<<"$output")" \
         "$(jq -r .network_id "$BATS_TEST_TMPDIR/a/started")$group_id"
+}
+
+@test "bench measures rounds" {
+    run -0 in_net "$MOSAIK_PEER" bench --group-key secret --nodes 2 --rounds 2 "${FAST[@]}"
+    assert_equal "$(grep '^{' <<<"$output" | jq -c '[.event, .round]' | tr '\n' ' ')" '["round",1] ["round",2] '
+    run -0 jq -es 'all(.[0].nodes[]; 0 < .leader_ms and .first_bond_ms <= .online_ms)' <<<"$(grep '^{' <<<"$output")"
 }

@@ -233,12 +233,12 @@ static void mistakes_are_named_and_corrected(void **state)
     expect_refused(parse_words((const char *const[]){NULL}), "no command given");
     expect_refused(PARSE("cok"), "\"cok\": no such command\ndid you mean cook?");
     expect_refused(PARSE("cook", "soup", "--vrebose"), "\"--vrebose\": no such option\ndid you mean --verbose?");
-    expect_refused(PARSE("cook", "soup", "--control=x"), "\"--control\": no such option\ndid you mean --control-socket?");
+    expect_refused(PARSE("cook", "soup", "--control=x"),
+                   "\"--control\": no such option\ndid you mean --control-socket?");
     expect_refused(PARSE("cook", "soup", "--xyzzy"), "\"--xyzzy\": no such option");
     expect_refused(PARSE("--verbose", "cook"),
                    "\"--verbose\": no such option before a command\ngive it after the command");
-    expect_refused(PARSE("cook", "soup", "-x"),
-                   "\"-x\": no such option\nput -- before arguments that begin with -");
+    expect_refused(PARSE("cook", "soup", "-x"), "\"-x\": no such option\nput -- before arguments that begin with -");
     expect_refused(PARSE("cook", "soup", "--text"), "--text: its value is missing: TEXT");
     expect_refused(PARSE("cook", "soup", "-t"), "-t: its value is missing: TEXT");
     expect_refused(PARSE("cook", "soup", "--verbose=yes"), "--verbose: takes no value");
@@ -253,8 +253,7 @@ static void wrong_values_are_named(void **state)
     expect_refused(PARSE("cook", "soup", "--count", "-5"), "--count: \"-5\" is no whole number");
     expect_refused(PARSE("cook", "soup", "--count", ""), "--count: \"\" is no whole number");
     expect_refused(PARSE("cook", "soup", "--count", "5k"), "--count: \"5k\" is no whole number");
-    expect_refused(PARSE("cook", "soup", "--count", "4294967296"),
-                   "--count: \"4294967296\" is more than 4294967295");
+    expect_refused(PARSE("cook", "soup", "--count", "4294967296"), "--count: \"4294967296\" is more than 4294967295");
     expect_refused(PARSE("cook", "soup", "--seed=18446744073709551616"),
                    "--seed: \"18446744073709551616\" is more than 18446744073709551615");
     expect_refused(PARSE("cook", "soup", "--colour", "blue"), "--colour: \"blue\" is none of red, green");
@@ -264,14 +263,15 @@ static void wrong_values_are_named(void **state)
     expect_refused(PARSE("cook", "soup", "--dial", "127.0.0.1:1"),
                    "--dial: \"127.0.0.1:1\" is no peer to dial: give PEERID@IP:PORT or PEERID@[IPV6]:PORT");
     expect_refused(PARSE("cook", "soup", "--dial", PEER "@::1:1"),
-                   "--dial: \"::1:1\" is no address: give IP:PORT or [IPV6]:PORT");
+                   "--dial: \"::1:1\" is no address like 192.0.2.7:4433 or [2001:db8::1]:4433");
     expect_refused(PARSE("cook", "soup", "--dial", PEER "@localhost:1"),
-                   "--dial: \"localhost:1\" is no address: give IP:PORT or [IPV6]:PORT");
+                   "--dial: \"localhost:1\" is no address like 192.0.2.7:4433 or [2001:db8::1]:4433");
     expect_refused(PARSE("cook", "soup", "--dial", PEER "@127.0.0.1:65536"),
-                   "--dial: port \"65536\" is more than 65535");
+                   "--dial: \"127.0.0.1:65536\" is no address like 192.0.2.7:4433 or [2001:db8::1]:4433");
     expect_refused(PARSE("cook", "soup", "--dial", PEER "@127.0.0.1:0"), "--dial: port 0 cannot be dialled");
-    assert_int_equal(PARSE("cook", "soup", "--peer", "0200000000000000000000000000000000000000000000000000000000000000"),
-                     MSK_E_INVALID);
+    assert_int_equal(
+        PARSE("cook", "soup", "--peer", "0200000000000000000000000000000000000000000000000000000000000000"),
+        MSK_E_INVALID);
     assert_memory_equal(err.text, "--peer: ", 8);
     msk_arguments_free(&arguments);
 }
@@ -363,12 +363,12 @@ static void expect_config_refused(const char *text, const char *why)
 static void bad_files_are_refused_with_the_place(void **state)
 {
     (void)state;
-    expect_config_refused("{\n  \"text\": \"a\"\n  \"count\": 1\n}",
-                          "line 3, column 9: '}' expected near '\"count\"'");
+    expect_config_refused("{\n  \"text\": \"a\"\n  \"count\": 1\n}", "line 3, column 9: '}' expected near '\"count\"'");
     expect_config_refused("", "line 1, column 0: '[' or '{' expected near end of file");
     expect_config_refused("{\"text\":\"a\",\"text\":\"b\"}", "line 1, column 18: duplicate object key near '\"text\"'");
     expect_config_refused("[1]", "a configuration is a JSON object");
-    expect_config_refused("{\"controlsocket\":\"x\"}", "\"controlsocket\": no such option\ndid you mean \"control_socket\"?");
+    expect_config_refused("{\"controlsocket\":\"x\"}",
+                          "\"controlsocket\": no such option\ndid you mean \"control_socket\"?");
     expect_config_refused("{\"control-socket\":\"x\"}",
                           "\"control-socket\": no such option\ndid you mean \"control_socket\"?");
     expect_config_refused("{\"xyzzy\":1}", "\"xyzzy\": no option of kitchen cook has this name");
@@ -380,8 +380,7 @@ static void bad_files_are_refused_with_the_place(void **state)
     expect_config_refused("{\"text\":null}", "\"text\": wrong type: expected a text");
     expect_config_refused("{\"text\":[\"a\"]}", "\"text\": wrong type: expected a text");
     expect_config_refused("{\"count\":-1}", "\"count\": \"-1\" is no whole number");
-    expect_config_refused("{\"file\":[\"a\",2]}",
-                          "\"file\"[1]: wrong type: expected a text, or a list of them");
+    expect_config_refused("{\"file\":[\"a\",2]}", "\"file\"[1]: wrong type: expected a text, or a list of them");
 }
 
 static void memory_may_run_out_anywhere(void **state)

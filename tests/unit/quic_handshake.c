@@ -49,7 +49,8 @@ static void the_peer_id_is_the_public_key(void **state)
     struct world *world = world_new();
     struct node *a = world_add(world, &config);
     char text[MSK_DIGEST_TEXT_SIZE];
-    assert_string_equal(msk_digest_text(&a->id, text), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    assert_string_equal(msk_digest_text(&a->id, text),
+                        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
     world_free(world);
 }
 

@@ -39,10 +39,10 @@ struct node {
     struct msk_quic_conn *conns[CONNS_MAX]; /* in order of their events; NULL once closed */
     struct msk_quic_conn_info infos[CONNS_MAX];
     size_t connected, closed, dials_failed, streams_allowed;
-    struct msk_quic_close close; /* of the last end: closed or failed */
-    void *user;                  /* of the last event */
+    struct msk_quic_close close;    /* of the last end: closed or failed */
+    void *user;                     /* of the last event */
     struct msk_quic_stream *stream; /* the last one with an event */
-    unsigned changes;            /* all changes of streams seen */
+    unsigned changes;               /* all changes of streams seen */
     size_t opened, ended, reset;
     uint64_t reset_code;
     bool reads_nothing;
@@ -242,7 +242,8 @@ static inline void world_deliver(struct world *world)
     msk_free(packet);
 }
 
-/* Let everybody work, then go on to the next thing that happens, but not beyond `until_ns`; false when that is reached. */
+/* Let everybody work, then go on to the next thing that happens, but not beyond `until_ns`; false when that is reached.
+ */
 static inline bool world_step(struct world *world, uint64_t until_ns)
 {
     uint64_t next_ns = UINT64_MAX;

@@ -63,7 +63,8 @@ static inline void vectors_run(const char *file, const struct vector_op *ops)
 {
     json_t *root = vectors_load(file), *item;
     size_t i;
-    json_array_foreach(json_object_get(root, "cases"), i, item) {
+    json_array_foreach(json_object_get(root, "cases"), i, item)
+    {
         struct vector vector = {.file = file,
                                 .name = json_string_value(json_object_get(item, "name")),
                                 .json = item,

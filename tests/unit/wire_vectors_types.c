@@ -6,7 +6,8 @@
 #include "wire/messages.h"
 #include "wire/type_build.h"
 
-#define TYPES(...)  (const struct msk_type *[]){__VA_ARGS__}, sizeof((const struct msk_type *[]){__VA_ARGS__}) / sizeof(void *)
+#define TYPES(...) \
+    (const struct msk_type *[]){__VA_ARGS__}, sizeof((const struct msk_type *[]){__VA_ARGS__}) / sizeof(void *)
 #define MEMBERS_MAX 8
 
 /* ---- composed types, made as a --schema would make them */

@@ -18,20 +18,29 @@ pub type Pending = BoxFuture<'static, Result<Value>>;
 struct Output {
     started: Instant,
     seq: u64,
+    only: Option<&'static str>,
 }
 
 static OUTPUT: LazyLock<Mutex<Output>> =
-    LazyLock::new(|| Mutex::new(Output { started: Instant::now(), seq: 0 }));
+    LazyLock::new(|| Mutex::new(Output { started: Instant::now(), seq: 0, only: None }));
 
 /// `mono_ms` counts from here.
 pub fn start_clock() {
     LazyLock::force(&OUTPUT);
 }
 
+/// Keeps all events but those of this name to itself.
+pub fn print_only(name: &'static str) {
+    OUTPUT.lock().expect("output lock").only = Some(name);
+}
+
 /// Prints one event. `fields` must be a JSON object.
 pub fn event(name: &str, fields: Value) {
     // The lock also covers the write, so that `seq` is the order of the lines.
     let mut output = OUTPUT.lock().expect("output lock");
+    if output.only.is_some_and(|only| only != name) {
+        return;
+    }
     output.seq += 1;
     let mut line = Map::new();
     line.insert("v".into(), json!(1));

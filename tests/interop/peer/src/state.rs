@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, bail};
 use mosaik::futures::FutureExt;
+use mosaik::futures::future::Either;
 use mosaik::groups::{Bond, Cursor, Group, StateMachine};
 use mosaik::iroh::endpoint::ApplicationClose;
 use mosaik::{Digest, PeerId};
@@ -167,6 +168,11 @@ pub async fn follow<M: StateMachine>(
         let leader = held.when().leader_changed();
         let bonds = held.bonds();
         let new = State::of(old.local, &held);
+        let availability = if new.online {
+            Either::Left(held.when().offline())
+        } else {
+            Either::Right(held.when().online())
+        };
         watch_new_bonds(&held, &old, &new, &about);
         drop(held);
 
@@ -182,6 +188,7 @@ pub async fn follow<M: StateMachine>(
             _ = log.changed() => {}
             _ = leader => {}
             () = bonds.changed() => {}
+            () = availability => {}
             () = tokio::time::sleep(TICK) => {}
         }
     }
