@@ -22,8 +22,9 @@ struct msk_announcer {
     struct bootstrap bootstrap[MSK_GOSSIP_BOOTSTRAP_MAX];
     size_t bootstrap_count;
     uint64_t join_ms;    /* the next attempt, as long as there is no neighbour */
+    uint64_t seek_ms;    /* the next attempt to reach a silent peer */
     uint64_t refresh_ms; /* when a new neighbour is due our entry; MSK_NEVER: none is */
-    uint64_t told_ms;    /* when it was announced last, plus the pause: not before this for a neighbour's sake */
+    uint64_t quiet_until_ms; /* it was announced just now: not again for a neighbour's sake */
     uint64_t leave_ms;   /* MSK_NEVER: we stay */
     bool departed;
     size_t too_large; /* the size that was reported last; 0: it fits */
@@ -113,6 +114,7 @@ int msk_announcer_new(const struct msk_announcer_config *config, struct msk_now 
     announcer->new_link = config->new_link;
     announcer->context = config->context;
     announcer->join_ms = now.mono_ms;
+    announcer->seek_ms = now.mono_ms + MSK_SEEK_INTERVAL_MS;
     announcer->refresh_ms = announcer->leave_ms = MSK_NEVER;
     msk_random_seed(&announcer->random, config->seed);
     msk_arena_init(&announcer->arena, DECODED_MAX);
@@ -194,13 +196,14 @@ void msk_announcer_tell(struct msk_announcer *announcer, struct msk_now now, str
     if (msk_gossip_set_addresses(announcer->gossip, &entry->entry.address.addresses) < 0)
         out->error = MSK_E_NOMEM;
     announcer->refresh_ms = MSK_NEVER;
-    announcer->told_ms = now.mono_ms + MSK_ANNOUNCE_PAUSE_MS;
     if (announcer->leave_ms != MSK_NEVER)
         return;
     size_t size;
     struct msk_announcement update = {.kind = MSK_ANNOUNCE_ENTRY, .entry = *entry};
-    if (announce(announcer, now, &update, &size, out))
+    if (announce(announcer, now, &update, &size, out)) {
         emit_announced(announcer, "entry", out);
+        announcer->quiet_until_ms = now.mono_ms + MSK_ANNOUNCE_PAUSE_MS;
+    }
     report_size(announcer, size, out);
 }
 
@@ -237,13 +240,18 @@ bool msk_announcer_departed(const struct msk_announcer *announcer)
 
 /* ---- finding neighbours */
 
+/* Its addresses are found by find_addresses. */
+static void join(struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer,
+                 struct msk_actions *out)
+{
+    msk_gossip_join(announcer->gossip, now, peer, &(struct msk_socket_addr_seq){NULL, 0}, out);
+}
+
 static void join_bootstrap(struct msk_announcer *announcer, struct msk_now now, size_t wanted, struct msk_actions *out)
 {
     size_t count = announcer->bootstrap_count, first = (size_t)msk_random_below(&announcer->random, count);
-    for (size_t i = 0; i < count && i < wanted; i++) {
-        struct bootstrap *peer = &announcer->bootstrap[(first + i) % count];
-        msk_gossip_join(announcer->gossip, now, &peer->peer, &(struct msk_socket_addr_seq){&peer->address, 1}, out);
-    }
+    for (size_t i = 0; i < count && i < wanted; i++)
+        join(announcer, now, &announcer->bootstrap[(first + i) % count].peer, out);
 }
 
 static void join_known(struct msk_announcer *announcer, struct msk_now now, size_t wanted, struct msk_actions *out)
@@ -252,8 +260,7 @@ static void join_known(struct msk_announcer *announcer, struct msk_now now, size
     size_t first = (size_t)msk_random_below(&announcer->random, catalog->count);
     for (size_t i = 0; i < catalog->count && i < wanted; i++) {
         const struct msk_catalog_record *record = &catalog->records[(first + i) % catalog->count];
-        msk_gossip_join(announcer->gossip, now, &record->entry->entry.address.peer_id,
-                        &(struct msk_socket_addr_seq){NULL, 0}, out);
+        join(announcer, now, &record->entry->entry.address.peer_id, out);
     }
 }
 
@@ -267,6 +274,35 @@ static void find_neighbours(struct msk_announcer *announcer, struct msk_now now,
     join_known(announcer, now, MSK_JOIN_MAX - bootstraps, out);
     announcer->join_ms = now.mono_ms + MSK_REJOIN_INTERVAL_MS / 2 +
                          msk_random_below(&announcer->random, MSK_REJOIN_INTERVAL_MS);
+}
+
+/* A peer known here whose announcements do not come any more, or a bootstrap peer of which nothing is known. */
+static bool is_silent(const struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer)
+{
+    const struct msk_signed_peer_entry *entry = msk_catalog_find(announcer->catalog, now.wall_ms, peer);
+    return !msk_gossip_is_neighbour(announcer->gossip, peer) &&
+           !msk_digest_equal(&announcer->own->signed_entry.entry.address.peer_id, peer) &&
+           (!entry || entry->entry.version.updated_ms + MSK_SILENT_AFTER_MS < now.wall_ms);
+}
+
+/* After a long partition both sides have neighbours enough and would stay apart for ever, knowing each other only from
+ * the catalog: so a random silent peer is asked now and then. */
+static void seek_silent_peer(struct msk_announcer *announcer, struct msk_now now, struct msk_actions *out)
+{
+    const struct msk_catalog *catalog = announcer->catalog;
+    const struct msk_digest *chosen = NULL;
+    uint64_t candidates = 0;
+    for (size_t i = 0; i < announcer->bootstrap_count + catalog->count; i++) {
+        const struct msk_digest *peer =
+            i < announcer->bootstrap_count
+                ? &announcer->bootstrap[i].peer
+                : &catalog->records[i - announcer->bootstrap_count].entry->entry.address.peer_id;
+        if (is_silent(announcer, now, peer) && msk_random_below(&announcer->random, ++candidates) == 0)
+            chosen = peer;
+    }
+    if (chosen)
+        join(announcer, now, chosen, out);
+    announcer->seek_ms = now.mono_ms + MSK_SEEK_INTERVAL_MS;
 }
 
 static bool is_alone(const struct msk_announcer *announcer)
@@ -310,7 +346,7 @@ static bool hear(struct msk_announcer *announcer, struct msk_now now, const stru
 static void note_neighbour(struct msk_announcer *announcer, struct msk_now now, bool up)
 {
     if (up && announcer->refresh_ms == MSK_NEVER)
-        announcer->refresh_ms = announcer->told_ms > now.mono_ms ? announcer->told_ms : now.mono_ms;
+        announcer->refresh_ms = announcer->quiet_until_ms > now.mono_ms ? announcer->quiet_until_ms : now.mono_ms;
     if (!up && is_alone(announcer))
         announcer->join_ms = now.mono_ms + msk_random_below(&announcer->random, MSK_REJOIN_INTERVAL_MS / 2);
 }
@@ -338,6 +374,8 @@ void msk_announcer_tick(struct msk_announcer *announcer, struct msk_now now, str
     msk_gossip_tick(announcer->gossip, now, out);
     if (is_alone(announcer) && now.mono_ms >= announcer->join_ms)
         find_neighbours(announcer, now, out);
+    if (announcer->leave_ms == MSK_NEVER && now.mono_ms >= announcer->seek_ms)
+        seek_silent_peer(announcer, now, out);
     if (!announcer->departed && now.mono_ms >= announcer->leave_ms)
         leave(announcer, now, out);
 }
@@ -346,7 +384,9 @@ uint64_t msk_announcer_deadline(const struct msk_announcer *announcer)
 {
     if (announcer->departed)
         return MSK_NEVER;
-    uint64_t deadlines[] = {announcer->leave_ms, announcer->leave_ms == MSK_NEVER ? announcer->refresh_ms : MSK_NEVER,
+    bool stays = announcer->leave_ms == MSK_NEVER;
+    uint64_t deadlines[] = {announcer->leave_ms, stays ? announcer->refresh_ms : MSK_NEVER,
+                            stays ? announcer->seek_ms : MSK_NEVER,
                             is_alone(announcer) ? announcer->join_ms : MSK_NEVER};
     uint64_t first = msk_gossip_deadline(announcer->gossip);
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++)

@@ -16,6 +16,8 @@
 #define MSK_REJOIN_INTERVAL_MS   5000 /* between attempts to find neighbours while there is none, +- 50 % */
 #define MSK_JOIN_MAX             8    /* peers asked in one attempt, and bootstrap peers among them */
 #define MSK_JOIN_BOOTSTRAP_MAX   4
+#define MSK_SEEK_INTERVAL_MS     30000  /* between attempts to reach one peer that has fallen silent */
+#define MSK_SILENT_AFTER_MS      135000 /* two announcements of it are missing */
 #define MSK_ANNOUNCE_PAUSE_MS    500 /* between announcements for the sake of new neighbours, who may come and go */
 #define MSK_GOSSIP_BOOTSTRAP_MAX 64
 
