@@ -73,3 +73,10 @@ void msk_arena_free(struct msk_arena *arena)
     }
     msk_arena_init(arena, arena->max);
 }
+
+void msk_arena_wipe(struct msk_arena *arena)
+{
+    for (struct msk_arena_block *block = arena->blocks; block; block = block->next)
+        msk_wipe(block->data, block->size);
+    msk_arena_free(arena);
+}

@@ -19,5 +19,6 @@ void *msk_arena_alloc(struct msk_arena *arena, size_t count, size_t size);
 void *msk_arena_copy(struct msk_arena *arena, const void *data, size_t len); /* with one zero byte behind */
 
 void msk_arena_free(struct msk_arena *arena); /* empty again, same max */
+void msk_arena_wipe(struct msk_arena *arena); /* the same, after overwriting all of it: for secrets */
 
 #endif

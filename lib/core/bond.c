@@ -51,7 +51,13 @@ int msk_bond_send_start(struct msk_bond *bond, const struct msk_bond_settings *s
     struct msk_handshake_start start = {
         .network_id = settings->network_id, .group_id = settings->group_id, .bonds = *bonds};
     int error = own_proof(bond, settings, &start.proof);
-    return error < 0 ? error : send_value(bond, MSK_TYPE(handshake_start), &start, MSK_GROUP_HANDSHAKE_MAX, out);
+    if (error < 0)
+        return error;
+    error = send_value(bond, MSK_TYPE(handshake_start), &start, MSK_GROUP_HANDSHAKE_MAX, out);
+    if (error != MSK_E_LIMIT)
+        return error;
+    start.bonds.count = 0;
+    return send_value(bond, MSK_TYPE(handshake_start), &start, MSK_GROUP_HANDSHAKE_MAX, out);
 }
 
 int msk_bond_send_end(struct msk_bond *bond, const struct msk_bond_settings *settings,
@@ -59,7 +65,13 @@ int msk_bond_send_end(struct msk_bond *bond, const struct msk_bond_settings *set
 {
     struct msk_handshake_end end = {.bonds = *bonds};
     int error = own_proof(bond, settings, &end.proof);
-    return error < 0 ? error : send_value(bond, MSK_TYPE(handshake_end), &end, MSK_GROUP_HANDSHAKE_MAX, out);
+    if (error < 0)
+        return error;
+    error = send_value(bond, MSK_TYPE(handshake_end), &end, MSK_GROUP_HANDSHAKE_MAX, out);
+    if (error != MSK_E_LIMIT)
+        return error;
+    end.bonds.count = 0;
+    return send_value(bond, MSK_TYPE(handshake_end), &end, MSK_GROUP_HANDSHAKE_MAX, out);
 }
 
 int msk_bond_check_proof(const struct msk_bond *bond, const struct msk_bond_settings *settings,

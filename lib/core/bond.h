@@ -38,8 +38,8 @@ struct msk_bond {
     uint64_t frames_in, frames_out, bytes_in, bytes_out;
 };
 
-/* The handshake messages, proof included. `bonds` are the entries to list. 0, MSK_E_NOMEM, MSK_E_LIMIT (too many entries
- * for a frame), or what the exporter failed with. groups.md 2.2. */
+/* The handshake messages, proof included. `bonds` are the entries to list; too many for a frame are left out, all of
+ * them: the mesh then completes through BondFormed. 0, MSK_E_NOMEM, or what the exporter failed with. groups.md 2.2. */
 int msk_bond_send_start(struct msk_bond *bond, const struct msk_bond_settings *settings,
                         const struct msk_signed_peer_entry_seq *bonds, struct msk_actions *out);
 int msk_bond_send_end(struct msk_bond *bond, const struct msk_bond_settings *settings,

@@ -273,7 +273,7 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
         plan(discovery, &contact->sync_due_ms, periodic ? now.mono_ms + wait_ms : MSK_NEVER);
     }
     contact->outdated = false;
-    discovery->host->synced(discovery->host->node, now, &contact->peer, why == NULL, out);
+    discovery->host->synced(discovery->host->node, now, &contact->peer, out);
 }
 
 /* A bond keeps both sides informed (wire.md 4.9), so that nothing needs to be done. */

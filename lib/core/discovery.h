@@ -60,6 +60,9 @@ void msk_discovery_closed(struct msk_discovery *discovery, struct msk_now now, s
                           const struct msk_link_close *close, struct msk_actions *out);
 size_t msk_discovery_frame_max(const struct msk_link *link);
 
+/* Close all exchanges with 102, for good. */
+void msk_discovery_stop(struct msk_discovery *discovery, struct msk_actions *out);
+
 void msk_discovery_tick(struct msk_discovery *discovery, struct msk_now now, struct msk_actions *out);
 uint64_t msk_discovery_deadline(const struct msk_discovery *discovery); /* mono_ms, or MSK_NEVER */
 

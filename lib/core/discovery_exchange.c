@@ -304,6 +304,16 @@ void msk_discovery_closed(struct msk_discovery *discovery, struct msk_now now, s
         msk_contact_settle(discovery, now, contact, alpn, started_ms, why_closed(close, why, sizeof why), out);
 }
 
+void msk_discovery_stop(struct msk_discovery *discovery, struct msk_actions *out)
+{
+    while (discovery->exchange_count > 0) {
+        struct msk_exchange *exchange = discovery->exchanges[0];
+        if (exchange->contact)
+            *(exchange->link->info.alpn == MSK_ALPN_PING ? &exchange->contact->ping : &exchange->contact->sync) = NULL;
+        msk_exchange_drop(discovery, exchange, MSK_CLOSE_CANCELLED, out);
+    }
+}
+
 size_t msk_discovery_frame_max(const struct msk_link *link)
 {
     return link->info.alpn == MSK_ALPN_PING ? MSK_FRAME_MAX_PING : MSK_FRAME_MAX_CATALOG;

@@ -18,7 +18,7 @@ enum msk_turn { MSK_TURN_OURS, MSK_TURN_BY_ID, MSK_TURN_THEIRS };
 struct msk_host {
     void *node;
     const struct msk_own_entry *own;
-    const struct msk_catalog *catalog;
+    struct msk_catalog *catalog;
     struct msk_links *links;
 
     /* An entry arrived: into the catalog if its rules allow, then to everybody concerned. */
@@ -27,8 +27,8 @@ struct msk_host {
     /* See msk_discovery_acquaint. */
     int (*acquaint)(void *node, struct msk_now now, const struct msk_digest *peer,
                     const struct msk_transport_addr_set *addresses, bool again, struct msk_actions *out);
-    /* A catalog sync that we started is over. */
-    void (*synced)(void *node, struct msk_now now, const struct msk_digest *peer, bool done, struct msk_actions *out);
+    /* A catalog sync that we started is over, well or not. */
+    void (*synced)(void *node, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
     bool (*is_bonded)(void *node, const struct msk_digest *peer);
     /* Raise the version of our own entry, so that members of the reference dial again (observed.md). */
     void (*refresh)(void *node, struct msk_now now, struct msk_actions *out);

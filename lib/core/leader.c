@@ -20,12 +20,17 @@ void msk_raft_heartbeat(struct msk_raft *raft, struct msk_raft_peer *peer, struc
     msk_raft_send(raft, &peer->id, &message, out);
 }
 
-/* A leader without any bond has nobody to beat for: the next bond wakes it. With --members it must notice that it lost
- * the others. */
+/* A leader without any bond has nobody to beat for: the next bond wakes it (greet in raft.c). With --members it must
+ * notice that it lost the others. */
+static bool needs_no_timer(const struct msk_raft *raft)
+{
+    return msk_raft_defends(raft) && msk_raft_bonded_count(raft) == 1 && msk_raft_floor(raft) <= 1;
+}
+
 static void arm_heartbeat(struct msk_raft *raft, struct msk_now now)
 {
     msk_raft_arm(raft, now, raft->config.heartbeat_interval_ms);
-    if (msk_raft_bonded_count(raft) == 1 && msk_raft_floor(raft) <= 1)
+    if (needs_no_timer(raft))
         raft->timer_ms = MSK_NEVER;
 }
 

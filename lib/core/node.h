@@ -25,7 +25,8 @@ struct msk_node_config {
     uint64_t purge_after_ms, refresh_interval_ms, ping_interval_ms; /* 0: the reference's defaults (wire.md 4.11) */
 };
 
-#define MSK_ALIAS_MAX 64
+#define MSK_NODE_GROUPS_MAX 32
+#define MSK_ALIAS_MAX       64
 
 /* What defines a group, and how this member behaves in it (cli.md "What defines a group"). All texts are copied. */
 struct msk_group_config {

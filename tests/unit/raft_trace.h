@@ -75,6 +75,19 @@ static inline struct msk_raft *raft_of(struct world *world, int number)
 
 /* ---- making one */
 
+/* Ten digits that say the number, then whatever makes it a peer id: not all bytes are one (wire.md 1.1). */
+static inline struct msk_digest make_id(int number)
+{
+    struct msk_digest id = {{0}}, decoded;
+    struct msk_arena arena;
+    id.bytes[4] = (uint8_t)number;
+    msk_arena_init(&arena, 1000);
+    while (msk_decode(MSK_TYPE(peer_id), MSK_BYTES(id.bytes, MSK_DIGEST_LEN), &arena, &decoded, NULL) < 0)
+        id.bytes[5]++;
+    msk_arena_free(&arena);
+    return id;
+}
+
 static inline struct world *world_new(int count, uint32_t declared)
 {
     static const enum msk_event_kind hidden[] = {MSK_EVENT_TERM_CHANGED, MSK_EVENT_ROLE_CHANGED,
@@ -93,7 +106,7 @@ static inline struct world *world_new(int count, uint32_t declared)
         .members = declared,
     };
     for (int i = 1; i <= count; i++)
-        world->members[i].id.bytes[4] = (uint8_t)i;
+        world->members[i].id = make_id(i);
     memset(world->shown, true, sizeof world->shown);
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         world->shown[hidden[i]] = false;
@@ -482,6 +495,27 @@ static inline void elect(struct world *world, int number)
     deliver(world);
     assert_int_equal(raft_of(world, number)->role, MSK_ROLE_LEADER);
     msk_builder_reset(&world->trace);
+}
+
+/* A leader takes one command and sends it to all it is bonded with (3.7), as replication would. */
+static inline void propose(struct world *world, int leader)
+{
+    struct msk_raft *raft = raft_of(world, leader);
+    struct msk_actions actions = {0};
+    struct msk_raft_message message = {.kind = MSK_RAFT_APPEND_ENTRIES,
+                                       .append_entries = {.term = raft->hard.term,
+                                                          .leader = *id_of(world, leader),
+                                                          .prev = msk_log_last(&raft->log),
+                                                          .leader_commit = raft->committed.index}};
+    char command[64];
+    snprintf(command, sizeof command, "%d at %llu", leader, (unsigned long long)world->now_ms);
+    struct msk_log_entry entry = {raft->hard.term, msk_bytes_of_text(command)};
+    message.append_entries.entries = (struct msk_log_entry_seq){&entry, 1};
+    assert_int_equal(msk_log_append(&raft->log, entry.term, entry.command), 0);
+    for (int i = 1; i <= world->count; i++)
+        if (world->bonded[leader][i])
+            msk_act_raft(&actions, id_of(world, i), &message, 0);
+    perform(world, leader, &actions);
 }
 
 /* ---- what one sends as a stranger would */

@@ -1,0 +1,1 @@
+ROOMS_mosaik-node := base crypto wire core store quic runtime cli

@@ -1,0 +1,249 @@
+#include "core/group.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "wire/close_code.h"
+
+/* ---- from raft to bonds */
+
+/* An encoded raft message becomes a bond message: its tag goes in front (groups.md 2.7). */
+static bool make_frame(struct msk_action *action, uint64_t link)
+{
+    uint8_t *frame = msk_calloc(1, action->raft.len + 1);
+    if (!frame)
+        return false;
+    size_t len = action->raft.len;
+    frame[0] = MSK_BOND_RAFT;
+    memcpy(frame + 1, action->raft.data, len);
+    msk_free(action->raft.data);
+    action->kind = MSK_ACTION_SEND;
+    action->link = link;
+    action->send.data = frame;
+    action->send.len = len + 1;
+    return true;
+}
+
+/* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on any
+ * network. `after` stays: nothing leaves before its record is on disk. */
+static void route(struct msk_group *group, struct msk_actions *out, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < out->count; i++) {
+        struct msk_action action = out->items[i];
+        if (action.kind == MSK_ACTION_RAFT) {
+            struct msk_bond *bond = msk_mesh_bond(group->mesh, &action.raft.to);
+            if (!bond || !make_frame(&action, bond->link->number)) {
+                out->error = bond ? MSK_E_NOMEM : out->error;
+                msk_free(action.raft.data);
+                continue;
+            }
+            bond->frames_out++;
+            bond->bytes_out += action.send.len;
+        }
+        out->items[kept++] = action;
+    }
+    out->count = kept;
+}
+
+static void on_bonded(void *context, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out)
+{
+    struct msk_group *group = context;
+    size_t from = out->count;
+    msk_raft_bonded(group->raft, now, peer, out);
+    route(group, out, from);
+}
+
+static void on_unbonded(void *context, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out)
+{
+    struct msk_group *group = context;
+    size_t from = out->count;
+    msk_raft_unbonded(group->raft, now, peer, out);
+    route(group, out, from);
+}
+
+static void on_heard(void *context, struct msk_now now, const struct msk_digest *peer)
+{
+    struct msk_group *group = context;
+    msk_raft_heard(group->raft, now, peer);
+}
+
+static int on_raft(void *context, struct msk_now now, const struct msk_digest *peer,
+                   const struct msk_raft_message *message, struct msk_actions *out)
+{
+    struct msk_group *group = context;
+    size_t from = out->count;
+    int error = msk_raft_receive(group->raft, now, peer, message, out);
+    route(group, out, from);
+    return error;
+}
+
+/* ---- life */
+
+/* groups.md 1.3, degenerate values; observed.md, Timers. */
+static int check_settings(const struct msk_group_config *config, struct msk_error *err)
+{
+    if (config->heartbeat_interval_ms == 0 || config->heartbeat_jitter_ms == 0)
+        return msk_fail(err, MSK_E_INVALID, "heartbeat interval and jitter must not be 0");
+    if (config->heartbeat_jitter_ms >= config->heartbeat_interval_ms)
+        return msk_fail(err, MSK_E_INVALID, "the heartbeat jitter must be below the heartbeat interval");
+    if (config->heartbeat_interval_ms > MSK_RAFT_TIME_MAX_MS)
+        return msk_fail(err, MSK_E_INVALID, "the heartbeat interval is too long");
+    if (config->max_missed_heartbeats == 0)
+        return msk_fail(err, MSK_E_INVALID, "max missed heartbeats must not be 0");
+    if (config->raft.election_timeout_jitter_ms == 0)
+        return msk_fail(err, MSK_E_INVALID, "the election timeout jitter must not be 0");
+    if (config->raft.election_timeout_ms <= config->heartbeat_interval_ms)
+        return msk_fail(err, MSK_E_INVALID, "the election timeout must exceed the heartbeat interval");
+    return 0;
+}
+
+static char *copy_text(const char *text)
+{
+    return msk_strdup(text ? text : "");
+}
+
+static int copy_config(const struct msk_group_config *from, struct msk_group_config *to)
+{
+    *to = *from;
+    to->key_source = copy_text(from->key_source);
+    to->machine = copy_text(from->machine);
+    to->validators = msk_memdup(from->validators, from->validator_count * sizeof(struct msk_jwt_validator *));
+    return to->key_source && to->machine && to->validators ? 0 : MSK_E_NOMEM;
+}
+
+static int make_parts(struct msk_group *group, const struct msk_hard_state *hard, uint64_t seed, uint64_t *sequence,
+                      struct msk_now now)
+{
+    const struct msk_peer_entry *own = &group->host->own->signed_entry.entry;
+    const struct msk_mesh_events events = {group, on_bonded, on_unbonded, on_heard, on_raft};
+    const struct msk_mesh_config mesh = {
+        .bond = {.group_id = group->config.id,
+                 .key = group->config.key,
+                 .self = own->address.peer_id,
+                 .network_id = own->network,
+                 .heartbeat_interval_ms = group->config.heartbeat_interval_ms,
+                 .heartbeat_jitter_ms = group->config.heartbeat_jitter_ms,
+                 .max_missed_heartbeats = group->config.max_missed_heartbeats},
+        .validators = group->config.validators,
+        .validator_count = group->config.validator_count,
+        .seed = seed};
+    group->mesh = msk_mesh_new(group->host, &events, &mesh);
+    struct msk_raft_config *raft = &group->config.raft;
+    raft->group = group->config.id;
+    raft->self = own->address.peer_id;
+    raft->heartbeat_interval_ms = group->config.heartbeat_interval_ms;
+    raft->seed = seed + 1;
+    raft->sequence = sequence;
+    return group->mesh ? msk_raft_new(raft, hard, now, &group->raft) : MSK_E_NOMEM;
+}
+
+int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_hard_state *hard,
+                  uint64_t seed, uint64_t *sequence, struct msk_now now, struct msk_group **out, struct msk_error *err)
+{
+    int error = check_settings(config, err);
+    if (error < 0)
+        return error;
+    struct msk_group *group = msk_calloc(1, sizeof *group);
+    if (group) {
+        group->host = host;
+        error = copy_config(config, &group->config);
+        if (error == 0)
+            error = make_parts(group, hard, seed, sequence, now);
+    }
+    if (!group || error < 0) {
+        msk_group_free(group);
+        return msk_fail(err, group ? error : MSK_E_NOMEM, "%s", msk_error_sentence(group ? error : MSK_E_NOMEM));
+    }
+    *out = group;
+    return 0;
+}
+
+void msk_group_free(struct msk_group *group)
+{
+    if (!group)
+        return;
+    msk_mesh_free(group->mesh);
+    msk_raft_free(group->raft);
+    msk_wipe(&group->config.key, sizeof group->config.key);
+    msk_free((void *)group->config.key_source);
+    msk_free((void *)group->config.machine);
+    msk_free((void *)group->config.validators);
+    msk_free(group);
+}
+
+/* The validators' signatures as reported; without memory none are. */
+static struct msk_digest_seq validator_signatures(const struct msk_group_config *config)
+{
+    struct msk_digest_seq signatures = {.items = msk_calloc(config->validator_count, sizeof *signatures.items)};
+    for (; signatures.items && signatures.count < config->validator_count; signatures.count++)
+        signatures.items[signatures.count] = msk_jwt_validator_signature(config->validators[signatures.count]);
+    return signatures;
+}
+
+void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
+    const struct msk_group_config *config = &group->config;
+    struct msk_digest_seq signatures = validator_signatures(config);
+    MSK_EMIT(out, &config->id, GROUP_JOINED, MSK_F_DIGEST("id", &config->id), MSK_F_TEXT("key_source", config->key_source),
+             MSK_F_TEXT("machine", config->machine), MSK_F_DIGEST("consensus_digest", &config->consensus_digest),
+             MSK_F_DIGEST("machine_signature", &config->machine_signature),
+             MSK_F_DIGEST("sync_signature", &config->sync_signature), MSK_F_DIGESTS("validators", signatures));
+    msk_free(signatures.items);
+    msk_mesh_start(group->mesh, now, out);
+}
+
+void msk_group_leave(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
+    msk_mesh_close(group->mesh, now, true, out);
+    MSK_EMIT(out, &group->config.id, GROUP_LEFT, MSK_F_DIGEST("id", &group->config.id));
+}
+
+int msk_group_begin(struct msk_actions *out)
+{
+    int pending = out->error;
+    out->error = 0;
+    return pending;
+}
+
+void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out)
+{
+    if (out->error)
+        group->broken = out->error;
+    out->error = pending;
+}
+
+void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
+    struct msk_raft_status status;
+    msk_raft_status(group->raft, &status);
+    group->failed = msk_error_sentence(group->broken);
+    msk_mesh_close(group->mesh, now, false, out);
+    MSK_EMIT(out, &group->config.id, GROUP_FAILED, MSK_F_TEXT("reason", group->failed),
+             MSK_F_CURSOR("committed", status.committed));
+}
+
+/* ---- disk, time */
+
+void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t sequence, struct msk_actions *out)
+{
+    size_t from = out->count;
+    msk_raft_persisted(group->raft, now, sequence, out);
+    route(group, out, from);
+}
+
+void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
+    msk_mesh_tick(group->mesh, now, out);
+    if (msk_raft_deadline(group->raft) > now.mono_ms)
+        return;
+    size_t from = out->count;
+    msk_raft_tick(group->raft, now, out);
+    route(group, out, from);
+}
+
+uint64_t msk_group_deadline(const struct msk_group *group)
+{
+    uint64_t mesh_ms = msk_mesh_deadline(group->mesh), raft_ms = msk_raft_deadline(group->raft);
+    return mesh_ms < raft_ms ? mesh_ms : raft_ms;
+}

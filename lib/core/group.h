@@ -1,0 +1,39 @@
+/* group.h: one group in a node: its mesh and its raft, tied together and supervised (groups.md 1.7, W-22). */
+#ifndef MSK_CORE_GROUP_H
+#define MSK_CORE_GROUP_H
+
+#include "core/mesh.h"
+#include "core/node.h"
+
+struct msk_group {
+    struct msk_group_config config; /* texts and the list of validators owned */
+    const struct msk_host *host;
+    struct msk_mesh *mesh;
+    struct msk_raft *raft;
+    int broken;         /* actions of it got lost (MSK_E_*): it is to be failed */
+    const char *failed; /* an internal error stopped it: why. Its bonds are closed, its id is withdrawn; NULL: it runs */
+};
+
+/* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `hard` as in msk_node_join. */
+int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_hard_state *hard,
+                  uint64_t seed, uint64_t *sequence, struct msk_now now, struct msk_group **out, struct msk_error *err);
+void msk_group_free(struct msk_group *group);
+
+/* Reports the group and starts looking for members. */
+void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_actions *out);
+
+/* Depart: told to each bond, flushed, then closed with 102. */
+void msk_group_leave(struct msk_group *group, struct msk_now now, struct msk_actions *out);
+
+/* Around everything asked of a group: actions that get lost meanwhile are its own. `pending` is what was lost before. */
+int msk_group_begin(struct msk_actions *out);
+void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out);
+
+/* Stop a broken group: close its bonds with 102, and report. */
+void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out);
+
+void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t sequence, struct msk_actions *out);
+void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out);
+uint64_t msk_group_deadline(const struct msk_group *group);
+
+#endif

@@ -1,0 +1,471 @@
+/* Bonds: how they are accepted, which of two connections stays, what their messages do, how they end (groups.md 2.3 to
+ * 2.10). */
+#include "core/mesh.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "core/mesh_parts.h"
+#include "wire/close_code.h"
+#include "wire/frame.h"
+
+#define DECODED_PER_BYTE 16          /* memory a decoded message may take for each byte received */
+#define DECODED_MIN      (64u << 10)
+#define CLOCK_SKEW_MS    2000 /* reported above this (groups.md 8.1) */
+
+struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now)
+{
+    struct msk_bond *bond = msk_calloc(1, sizeof *bond);
+    if (!bond)
+        return NULL;
+    bond->link = link;
+    bond->peer = member;
+    bond->started_ms = now.mono_ms;
+    link->context = bond;
+    return bond;
+}
+
+/* ---- lists */
+
+int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out)
+{
+    *out = (struct msk_signed_peer_entry_seq){0};
+    out->items = msk_calloc(mesh->bond_count, sizeof *out->items);
+    if (!out->items)
+        return MSK_E_NOMEM;
+    for (size_t i = 0; i < mesh->member_count; i++)
+        if (mesh->members[i]->bond && mesh->members[i] != except)
+            out->items[out->count++] = *mesh->members[i]->entry;
+    return 0;
+}
+
+void msk_mesh_listed(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry_seq *entries,
+                     enum msk_entry_source source, struct msk_actions *out)
+{
+    const char *trigger = source == MSK_SOURCE_FORMED ? "bond_formed" : "handshake_list";
+    for (size_t i = 0; i < entries->count && i < MSK_MEMBERS_MAX; i++) {
+        mesh->host->learn(mesh->host->node, now, &entries->items[i], source, MSK_TURN_BY_ID, out);
+        msk_mesh_consider(mesh, now, &entries->items[i], MSK_TURN_BY_ID, trigger, out);
+    }
+}
+
+/* ---- one of two connections (groups.md 2.6) */
+
+static const char *direction(const struct msk_bond *bond)
+{
+    return bond->link->info.dialled ? "dialled" : "accepted";
+}
+
+/* Both ends must come to the same answer: the connection that the smaller id dialled; of two by the same side the later
+ * one, since who dials again has lost the first. */
+static bool prefer_second(const struct msk_mesh *mesh, const struct msk_member *member, const struct msk_bond *first,
+                          const struct msk_bond *second)
+{
+    if (first->link->info.dialled == second->link->info.dialled)
+        return second->opened_ms >= first->opened_ms;
+    bool we_are_smaller = msk_digest_compare(&mesh->config.bond.self, &member->peer) < 0;
+    return second->link->info.dialled == we_are_smaller;
+}
+
+static void swap_bonds(struct msk_member *member)
+{
+    struct msk_bond *bond = member->bond;
+    uint64_t heard = member->bond_heard;
+    member->bond = member->spare;
+    member->spare = bond;
+    member->bond_heard = member->spare_heard;
+    member->spare_heard = heard;
+}
+
+static void report_duplicate(const struct msk_mesh *mesh, const struct msk_member *member, const struct msk_bond *kept,
+                             const struct msk_bond *closed, struct msk_actions *out)
+{
+    MSK_EMIT(out, &mesh->config.bond.group_id, BOND_DUPLICATE, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_TEXT("kept", direction(kept)), MSK_F_TEXT("closed", direction(closed)));
+}
+
+/* Close the spare ourselves; what was sent on it gets there first. */
+static void close_spare(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
+{
+    report_duplicate(mesh, member, member->bond, member->spare, out);
+    msk_host_close(mesh->host, member->spare->link, MSK_CLOSE_ALREADY_BONDED, true, out);
+    msk_free(member->spare);
+    member->spare = NULL;
+}
+
+/* A second connection: keep both for a while, and send at once on the one that will stay if the peer agrees. */
+static void keep_as_spare(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *second)
+{
+    member->spare = second;
+    member->spare_since_ms = now.mono_ms;
+    member->bond_heard = member->bond->frames_in;
+    member->spare_heard = second->frames_in;
+    if (prefer_second(mesh, member, member->bond, second))
+        swap_bonds(member);
+}
+
+/* The peer did not close either: drop the one that is silent, or else the less preferred. */
+void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
+{
+    bool bond_alive = member->bond->frames_in > member->bond_heard;
+    bool spare_alive = member->spare->frames_in > member->spare_heard;
+    if (spare_alive && !bond_alive)
+        swap_bonds(member);
+    close_spare(mesh, member, out);
+}
+
+/* ---- beginning */
+
+static void tell_others(struct msk_mesh *mesh, const struct msk_member *member, struct msk_actions *out)
+{
+    for (size_t i = 0; i < mesh->member_count; i++) {
+        struct msk_member *other = mesh->members[i];
+        if (other != member && other->bond)
+            msk_bond_send_entry(other->bond, MSK_BOND_FORMED, member->entry, out);
+    }
+}
+
+static void report_formed(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member,
+                          struct msk_actions *out)
+{
+    const struct msk_bond *bond = member->bond;
+    MSK_EMIT(out, &mesh->config.bond.group_id, BOND_FORMED, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_DIGEST("bond", &bond->id), MSK_F_TEXT("direction", direction(bond)),
+             MSK_F_U64("took_ms", now.mono_ms - bond->started_ms), MSK_F_U64("rtt_us", bond->link->info.rtt_us),
+             MSK_F_U64("bonds_total", mesh->bond_count), MSK_F_U64("roster_size", mesh->member_count + 1));
+}
+
+static void become_bonded(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *bond,
+                          struct msk_actions *out)
+{
+    bool again = member->proven;
+    member->bond = bond;
+    member->proven = member->introduced = true;
+    member->attempts = member->unknown = member->rebuffs = 0;
+    member->last_stage = NULL;
+    member->skew_reported = false;
+    member->rtt_us = bond->link->info.rtt_us;
+    msk_member_plan(member, MSK_WAIT_NOTHING, MSK_NEVER, NULL);
+    member->bond_started_ms = member->entry->entry.version.started_ms;
+    mesh->bond_count++;
+    msk_catalog_set_standing(mesh->host->catalog, &member->peer, MSK_STANDING_MEMBER);
+    report_formed(mesh, now, member, out);
+    tell_others(mesh, member, out);
+    msk_mesh_pairs_changed(mesh, now);
+    mesh->events.bonded(mesh->events.group, now, &member->peer, out);
+    /* Members of the reference dial again when any entry changes: what we got back, others may be missing still. */
+    if (again)
+        mesh->host->refresh(mesh->host->node, now, out);
+}
+
+void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_actions *out)
+{
+    struct msk_member *member = bond->peer;
+    msk_bond_open(bond, now);
+    if (!member->bond) {
+        /* A dial of ours that has not said anything yet can be taken back without harm. */
+        if (member->dial && member->dial->state == MSK_BOND_CONNECTING)
+            msk_mesh_dial_drop(mesh, member, MSK_CLOSE_DROPPED, out);
+        become_bonded(mesh, now, member, bond, out);
+    } else if (!member->spare) {
+        keep_as_spare(mesh, now, member, bond);
+    } else {
+        report_duplicate(mesh, member, member->bond, bond, out);
+        msk_host_close(mesh->host, bond->link, MSK_CLOSE_ALREADY_BONDED, false, out);
+        msk_free(bond);
+    }
+}
+
+/* ---- accepting (groups.md 2.4) */
+
+/* The peer's process is another than the one we are bonded with, and that bond has been silent as long as no living one
+ * is: it is dead, whatever its timer says. */
+static bool has_restarted(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member)
+{
+    return member->bond && member->entry->entry.version.started_ms > member->bond_started_ms &&
+           now.mono_ms - member->bond->heard_ms > mesh->config.bond.heartbeat_interval_ms;
+}
+
+/* Check 7. A bond that is there refuses a second one, unless both may just have dialled at once (2.6, rule 2), or it
+ * shows signs of being dead. */
+static bool has_room(const struct msk_member *member, struct msk_now now)
+{
+    if (!member->bond)
+        return true;
+    if (member->spare)
+        return false;
+    bool crossing = member->bond->link->info.dialled && now.mono_ms - member->bond->opened_ms < MSK_SPARE_MS;
+    return crossing || member->bond->missed > 0;
+}
+
+static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, const char *check,
+                   struct msk_actions *out)
+{
+    MSK_EMIT(out, &mesh->config.bond.group_id, HANDSHAKE_REJECTED, MSK_F_DIGEST("peer", &link->info.peer),
+             MSK_F_U64("code", code), MSK_F_TEXT("phrase", msk_close_name(code)), MSK_F_TEXT("check", check));
+    msk_host_close(mesh->host, link, code, false, out);
+}
+
+/* Checks 8 to 10; 0, or the code to close with and the number of the check. */
+static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *bond,
+                        const struct msk_handshake_start *start, const char **check, struct msk_actions *out)
+{
+    *check = "8";
+    if (!msk_member_tickets_valid(mesh, now, member, out))
+        return MSK_CLOSE_NOT_ALLOWED;
+    *check = "9";
+    if (msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) < 0)
+        return MSK_CLOSE_INVALID_PROOF;
+    *check = "10";
+    struct msk_signed_peer_entry_seq bonds;
+    int error = msk_mesh_list(mesh, member, &bonds);
+    if (error == 0)
+        error = msk_bond_send_end(bond, &mesh->config.bond, &bonds, out);
+    msk_free(bonds.items);
+    return error < 0 ? MSK_CLOSE_UNEXPECTED_CLOSE : 0;
+}
+
+void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
+                     const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
+                     struct msk_actions *out)
+{
+    struct msk_member *member = msk_member_of(mesh, entry);
+    struct msk_bond *bond = member ? msk_mesh_new_bond(member, link, now) : NULL;
+    if (!bond) {
+        reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "7", out);
+        return;
+    }
+    const char *check = "7";
+    bool restarted = has_restarted(mesh, now, member);
+    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out) : MSK_CLOSE_ALREADY_BONDED;
+    if (code) {
+        msk_free(bond);
+        reject(mesh, link, code, check, out);
+        return;
+    }
+    if (restarted)
+        msk_mesh_end(mesh, now, member, MSK_CLOSE_TIMEOUT, false, out);
+    link->owner = MSK_OWNER_GROUP;
+    link->object = mesh->events.group;
+    msk_mesh_complete(mesh, now, bond, out);
+    msk_member_list(member, &start->bonds, false);
+    msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
+}
+
+/* ---- messages */
+
+static void violation(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
+                      const char *detail, struct msk_actions *out)
+{
+    char text[MSK_ERROR_TEXT_MAX + 64], prefix[2 * 16 + 1];
+    msk_hex_encode(MSK_BYTES(frame.data, frame.len < 16 ? frame.len : 16), prefix);
+    snprintf(text, sizeof text, "%s (frame of %zu bytes: %s%s)", detail, frame.len, prefix, frame.len > 16 ? "..." : "");
+    struct msk_member *member = bond->peer;
+    MSK_EMIT(out, &mesh->config.bond.group_id, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_TEXT("detail", text));
+    if (bond == member->dial)
+        msk_mesh_dial_over(mesh, now, member, MSK_CLOSED_LOCAL, MSK_CLOSE_PROTOCOL_VIOLATION, text, out);
+    else
+        msk_mesh_end(mesh, now, member, MSK_CLOSE_PROTOCOL_VIOLATION, false, out);
+}
+
+/* Memory running out is our own fault, not the peer's. */
+static void undecodable(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
+                        int error, const char *detail, struct msk_actions *out)
+{
+    if (error != MSK_E_NOMEM)
+        violation(mesh, now, bond, frame, detail, out);
+    else if (bond == ((struct msk_member *)bond->peer)->dial)
+        msk_mesh_dial_over(mesh, now, bond->peer, MSK_CLOSED_LOCAL, MSK_CLOSE_UNEXPECTED_CLOSE, "out of memory", out);
+    else
+        msk_mesh_end(mesh, now, bond->peer, MSK_CLOSE_UNEXPECTED_CLOSE, false, out);
+}
+
+static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond,
+                        const struct msk_handshake_end *end, struct msk_actions *out)
+{
+    struct msk_member *member = bond->peer;
+    if (msk_bond_check_proof(bond, &mesh->config.bond, &end->proof) < 0) {
+        msk_mesh_dial_over(mesh, now, member, MSK_CLOSED_LOCAL, MSK_CLOSE_INVALID_PROOF, "wrong proof", out);
+        return;
+    }
+    member->dial = NULL;
+    mesh->dial_count--;
+    msk_mesh_complete(mesh, now, bond, out);
+    msk_member_list(member, &end->bonds, true);
+    msk_mesh_listed(mesh, now, &end->bonds, MSK_SOURCE_HANDSHAKE, out);
+}
+
+/* An entry this fresh tells how far its owner's clock is from ours. */
+static void watch_clock(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
+                        const struct msk_signed_peer_entry *entry, struct msk_actions *out)
+{
+    int64_t skew_ms = entry->entry.version.updated_ms - now.wall_ms;
+    if (member->skew_reported || (skew_ms < CLOCK_SKEW_MS && skew_ms > -CLOCK_SKEW_MS))
+        return;
+    member->skew_reported = true;
+    MSK_EMIT(out, &mesh->config.bond.group_id, CLOCK_SKEW, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_I64("estimate_ms", skew_ms), MSK_F_TEXT("source", "entry"));
+}
+
+/* groups.md 2.9. Only the peer's own entry counts (W-17). */
+static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
+                           const struct msk_signed_peer_entry *entry, struct msk_actions *out)
+{
+    struct msk_member *member = bond->peer;
+    if (!msk_digest_equal(&entry->entry.address.peer_id, &member->peer)) {
+        violation(mesh, now, bond, frame, "an entry of another peer in PeerEntryUpdate", out);
+        return;
+    }
+    char version[48];
+    snprintf(version, sizeof version, "%lld.%lld", (long long)entry->entry.version.started_ms,
+             (long long)entry->entry.version.updated_ms);
+    enum msk_catalog_outcome outcome =
+        mesh->host->learn(mesh->host->node, now, entry, MSK_SOURCE_UPDATE, MSK_TURN_BY_ID, out);
+    MSK_EMIT(out, &mesh->config.bond.group_id, PEER_ENTRY_UPDATE, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_TEXT("version", version), MSK_F_TEXT("outcome", msk_catalog_outcome_text(outcome)));
+    watch_clock(mesh, now, member, entry, out);
+    member->bond_started_ms = member->entry->entry.version.started_ms;
+}
+
+static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
+                    const struct msk_bond_message *message, struct msk_actions *out)
+{
+    struct msk_member *member = bond->peer;
+    switch (message->kind) {
+    case MSK_BOND_PING:
+        msk_bond_send_kind(bond, MSK_BOND_PONG, out);
+        break;
+    case MSK_BOND_PONG:
+        break;
+    case MSK_BOND_DEPARTURE:
+        msk_mesh_end(mesh, now, member, MSK_CLOSE_CANCELLED, false, out);
+        break;
+    case MSK_BOND_PEER_ENTRY_UPDATE:
+        receive_update(mesh, now, bond, frame, &message->entry, out);
+        break;
+    case MSK_BOND_FORMED:
+        msk_member_linked(member, &message->entry.entry.address.peer_id);
+        msk_mesh_listed(mesh, now,
+                        &(struct msk_signed_peer_entry_seq){(struct msk_signed_peer_entry *)&message->entry, 1},
+                        MSK_SOURCE_FORMED, out);
+        break;
+    case MSK_BOND_RAFT:
+        if (mesh->events.raft(mesh->events.group, now, &member->peer, &message->raft, out) < 0)
+            violation(mesh, now, bond, frame, "a consensus message out of bounds", out);
+        break;
+    }
+}
+
+void msk_mesh_frame(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link, struct msk_bytes frame,
+                    struct msk_actions *out)
+{
+    struct msk_bond *bond = link->context;
+    bool greeting = bond->state != MSK_BOND_OPEN;
+    union {
+        struct msk_handshake_end end;
+        struct msk_bond_message message;
+    } decoded;
+    struct msk_arena arena;
+    struct msk_error err = {0};
+    msk_arena_init(&arena, DECODED_MIN + frame.len * DECODED_PER_BYTE);
+    int error = msk_decode(greeting ? MSK_TYPE(handshake_end) : MSK_TYPE(bond_message), frame, &arena, &decoded, &err);
+    if (error < 0) {
+        undecodable(mesh, now, bond, frame, error, err.text, out);
+    } else if (greeting) {
+        receive_end(mesh, now, bond, &decoded.end, out);
+    } else {
+        msk_bond_heard(bond, now, &mesh->config.bond, &mesh->random, frame.len);
+        mesh->events.heard(mesh->events.group, now, &link->info.peer);
+        receive(mesh, now, bond, frame, &decoded.message, out);
+    }
+    msk_arena_free(&arena);
+}
+
+size_t msk_mesh_frame_max(const struct msk_link *link)
+{
+    const struct msk_bond *bond = link->context;
+    return bond->state == MSK_BOND_OPEN ? MSK_FRAME_MAX_BOND : MSK_GROUP_HANDSHAKE_MAX;
+}
+
+/* ---- ending */
+
+static void report_closed(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member,
+                          enum msk_closed_by by, uint64_t code, const char *phrase, struct msk_actions *out)
+{
+    const struct msk_bond *bond = member->bond;
+    MSK_EMIT(out, &mesh->config.bond.group_id, BOND_CLOSED, MSK_F_DIGEST("peer", &member->peer),
+             MSK_F_DIGEST("bond", &bond->id), MSK_F_U64("code", code), MSK_F_TEXT("phrase", phrase),
+             MSK_F_TEXT("by", msk_closed_by_name(by)), MSK_F_U64("lifetime_ms", now.mono_ms - bond->opened_ms),
+             MSK_F_U64("last_recv_ms", now.mono_ms - bond->heard_ms), MSK_F_U64("missed", bond->missed),
+             MSK_F_U64("bytes_in", bond->bytes_in), MSK_F_U64("bytes_out", bond->bytes_out),
+             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out));
+}
+
+/* The member has no connection left. Its links are dealt with already. */
+static void become_unbonded(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
+                            uint64_t code, const char *detail, struct msk_actions *out)
+{
+    const char *phrase = by != MSK_CLOSED_TRANSPORT && *msk_close_name(code) ? msk_close_name(code) : detail;
+    report_closed(mesh, now, member, by, code, phrase ? phrase : "connection lost", out);
+    msk_free(member->bond);
+    member->bond = NULL;
+    member->lost_ms = now.mono_ms;
+    member->last_code = by == MSK_CLOSED_TRANSPORT ? 0 : code;
+    mesh->bond_count--;
+    msk_member_forget_pairs(member);
+    mesh->events.unbonded(mesh->events.group, now, &member->peer, out);
+    if (!member->dial)
+        (void)msk_member_redial(mesh, now, member, now.mono_ms, by, code, out);
+}
+
+void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
+                  struct msk_actions *out)
+{
+    if (member->spare) {
+        msk_host_close(mesh->host, member->spare->link, code, false, out);
+        msk_free(member->spare);
+        member->spare = NULL;
+    }
+    msk_host_close(mesh->host, member->bond->link, code, flush, out);
+    become_unbonded(mesh, now, member, MSK_CLOSED_LOCAL, code, NULL, out);
+}
+
+void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,
+                   struct msk_actions *out)
+{
+    struct msk_member *member = msk_member_find(mesh, peer);
+    if (member && member->bond)
+        msk_mesh_end(mesh, now, member, code, false, out);
+}
+
+void msk_mesh_closed(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
+                     const struct msk_link_close *close, struct msk_actions *out)
+{
+    struct msk_bond *bond = link->context;
+    struct msk_member *member = bond->peer;
+    enum msk_closed_by by = close->stream_ended ? MSK_CLOSED_LOCAL : close->by;
+    uint64_t code = close->code;
+    if (close->stream_ended) /* wire.md 3.2 */
+        code = close->inside_frame && bond->state != MSK_BOND_OPEN ? MSK_CLOSE_INVALID_HANDSHAKE
+                                                                   : MSK_CLOSE_UNEXPECTED_CLOSE;
+    if (bond == member->dial) {
+        msk_mesh_dial_over(mesh, now, member, by, code, close->detail, out);
+        return;
+    }
+    if (close->stream_ended)
+        msk_act_close(out, link->number, code, false);
+    if (bond == member->bond && member->spare)
+        swap_bonds(member);
+    if (bond == member->spare) { /* the other one becomes the bond, or is it already (groups.md 2.6, rule 3) */
+        report_duplicate(mesh, member, member->bond, bond, out);
+        msk_links_remove(mesh->host->links, link);
+        member->spare = NULL;
+        msk_free(bond);
+        return;
+    }
+    become_unbonded(mesh, now, member, by, code, close->detail, out);
+    msk_links_remove(mesh->host->links, link);
+}

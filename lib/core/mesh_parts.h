@@ -1,0 +1,117 @@
+/* mesh_parts.h: what the files of the mesh share: the members and their state. */
+#ifndef MSK_CORE_MESH_PARTS_H
+#define MSK_CORE_MESH_PARTS_H
+
+#include "core/mesh.h"
+#include "core/tickets.h"
+
+/* What a member without a bond and without a dial waits for. */
+enum msk_wait {
+    MSK_WAIT_NOTHING,    /* nothing planned */
+    MSK_WAIT_DUE,        /* dial at due_ms */
+    MSK_WAIT_SYNC,       /* a catalog sync; dial when it is over, at due_ms at the latest */
+    MSK_WAIT_ENTRY,      /* until its entry changes */
+    MSK_WAIT_TICKET,     /* until its entry or ours changes, at due_ms at the latest */
+    MSK_WAIT_QUARANTINE  /* until due_ms, unless it restarts */
+};
+
+/* How long tickets hold, of a member or of ourselves. */
+struct msk_ticket_watch {
+    bool known, valid, warned;
+    int64_t expires_ms, warn_ms; /* wall clock; MSK_TICKET_NEVER */
+};
+
+/* A sorted set of peers, at most MSK_MEMBERS_MAX. */
+struct msk_peer_set {
+    struct msk_digest *items;
+    size_t count, capacity;
+};
+
+struct msk_member {
+    struct msk_digest peer;
+    struct msk_signed_peer_entry *entry; /* the newest known, owned */
+
+    struct msk_bond *bond;  /* the one to send on */
+    struct msk_bond *spare; /* a second one, while it is open which will stay (groups.md 2.6) */
+    struct msk_bond *dial;  /* ours, under way */
+    int64_t bond_started_ms; /* `started` of the process at the other end, as far as known when the bond began */
+    uint64_t spare_since_ms;
+    uint64_t bond_heard, spare_heard; /* frames received when the spare began */
+
+    enum msk_wait wait;
+    uint64_t due_ms;
+    const char *trigger; /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
+    uint32_t attempts, unknown, rebuffs; /* failed dials in a row; of those 401; reachable but no member */
+    bool introduced;     /* a catalog sync came before the dial, or is not needed */
+    bool proven;         /* held a bond in this run */
+    uint64_t lost_ms, rtt_us; /* of the last bond; lost_ms 0: none lost */
+    const char *last_stage;   /* of the last failed dial; NULL: none */
+    uint64_t last_code;
+
+    struct msk_ticket_watch tickets;
+    bool skew_reported;
+    bool list_known;               /* it told us whom it is bonded with */
+    struct msk_peer_set linked;    /* those */
+    struct msk_peer_set reported;  /* peers it lacks a bond with, as already reported */
+};
+
+struct msk_mesh {
+    const struct msk_host *host;
+    struct msk_mesh_events events;
+    struct msk_mesh_config config;
+    struct msk_random random;
+    struct msk_member **members; /* ascending by peer */
+    size_t member_count, member_capacity, bond_count, dial_count;
+    struct msk_ticket_watch own_tickets;
+    uint64_t tickets_due_ms, pairs_due_ms, pairs_wait_ms;
+};
+
+/* ---- members (mesh.c) */
+struct msk_member *msk_member_find(const struct msk_mesh *mesh, const struct msk_digest *peer);
+/* Made if need be; NULL without memory or room. The entry is copied if newer than the known one. */
+struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
+/* An entry from wherever: remember it, and dial its peer if that is called for. */
+void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry *entry,
+                       enum msk_turn turn, const char *trigger, struct msk_actions *out);
+
+/* ---- dialling (mesh_dial.c) */
+void msk_member_plan(struct msk_member *member, enum msk_wait wait, uint64_t due_ms, const char *trigger);
+void msk_mesh_dial(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
+/* The dial under way ended without a bond: closed by us with `code` now, or by others before. `detail` may be NULL. */
+void msk_mesh_dial_over(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
+                        uint64_t code, const char *detail, struct msk_actions *out);
+/* Give it up without consequences. */
+void msk_mesh_dial_drop(struct msk_mesh *mesh, struct msk_member *member, uint64_t code, struct msk_actions *out);
+/* When to dial again after a bond or a dial ended that began at `started_ms`. Returns the wait in ms. */
+uint64_t msk_member_redial(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t started_ms,
+                           enum msk_closed_by by, uint64_t code, struct msk_actions *out);
+
+/* ---- bonds (mesh_bond.c) */
+struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now);
+/* The entries for a handshake list: all bonded members but `except`. Free `out->items`. 0 or MSK_E_NOMEM. */
+int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out);
+/* Entries out of a handshake list or BondFormed. */
+void msk_mesh_listed(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry_seq *entries,
+                     enum msk_entry_source source, struct msk_actions *out);
+/* The handshake of a bond is over: it becomes the member's bond, its spare, or is closed. */
+void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_actions *out);
+void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out);
+/* Close bond and spare ourselves. */
+void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
+                  struct msk_actions *out);
+
+/* ---- tickets (mesh_tickets.c) */
+/* Check and remember: whether the member's entry is in order. */
+bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
+                              struct msk_actions *out);
+void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+
+/* ---- who is bonded with whom (mesh_pairs.c) */
+void msk_member_linked(struct msk_member *member, const struct msk_digest *peer);
+void msk_member_list(struct msk_member *member, const struct msk_signed_peer_entry_seq *bonds, bool even_if_empty);
+void msk_member_forget_pairs(struct msk_member *member);
+void msk_mesh_pairs_changed(struct msk_mesh *mesh, struct msk_now now);
+void msk_mesh_pairs_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+
+#endif

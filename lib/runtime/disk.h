@@ -1,0 +1,44 @@
+/* disk.h: records on their way to the store: those that come while one transaction is being written share the next
+ * (group commit), and the loop never waits (W-6). */
+#ifndef MSK_RUNTIME_DISK_H
+#define MSK_RUNTIME_DISK_H
+
+#include <uv.h>
+
+#include "store/store.h"
+
+struct msk_disk;
+
+struct msk_disk_owner {
+    /* Every record up to `sequence` is stored. */
+    void (*stored)(void *context, uint64_t sequence);
+    /* A transaction failed; nothing is written any more, and nothing that waits for it may ever be sent. */
+    void (*failed)(void *context, const struct msk_error *err);
+    void *context;
+};
+
+/* Reads what the store holds, blocking: meant for the start. On success the store is the disk's; on failure it stays
+ * the caller's. 0, MSK_E_NOMEM, or msk_store_load's errors. */
+int msk_disk_new(uv_loop_t *loop, struct msk_store *store, const struct msk_disk_owner *owner, struct msk_disk **out,
+                 struct msk_error *err);
+
+/* The newest record of a group, stored or on its way; NULL if there is none. Valid until the next put. */
+const struct msk_hard_state *msk_disk_hard(const struct msk_disk *disk, const struct msk_digest *group);
+
+/* Take in a record; sequences grow. It replaces one of the same group that has not been given to the store yet, so that
+ * no more can wait than there are groups. 0 or MSK_E_NOMEM. */
+int msk_disk_put(struct msk_disk *disk, const struct msk_digest *group, const struct msk_hard_state *hard,
+                 uint64_t sequence);
+
+/* Begin to write what has been put, unless a transaction runs (its end will). A store that takes no time reports
+ * through `stored` before this returns. */
+void msk_disk_flush(struct msk_disk *disk);
+
+/* Nothing put that is not stored. Also true after a failure. */
+bool msk_disk_idle(const struct msk_disk *disk);
+
+/* Waits for a running transaction, writes what is left, and closes the store; nothing is reported any more. NULL is
+ * fine. */
+void msk_disk_free(struct msk_disk *disk);
+
+#endif

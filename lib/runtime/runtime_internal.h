@@ -1,0 +1,70 @@
+/* runtime_internal.h: the parts of a running node, shared by runtime.c (life), execute.c (actions) and commands.c
+ * (control requests). */
+#ifndef MSK_RUNTIME_RUNTIME_INTERNAL_H
+#define MSK_RUNTIME_RUNTIME_INTERNAL_H
+
+#include "runtime/disk.h"
+#include "runtime/group_json.h"
+#include "runtime/journal.h"
+#include "runtime/net.h"
+#include "runtime/runtime.h"
+#include "runtime/ticket_files.h"
+#include "runtime/waits.h"
+
+enum msk_phase { MSK_PHASE_STARTING, MSK_PHASE_RUNNING, MSK_PHASE_STOPPING, MSK_PHASE_OVER };
+
+#define MSK_SIGNAL_COUNT 3
+
+/* A group's name, kept after it was left: late events still carry it. */
+struct msk_group_name {
+    struct msk_digest id;
+    char alias[MSK_ALIAS_MAX + 1];
+};
+
+struct msk_runtime {
+    const struct msk_runtime_config *config;
+    uv_loop_t loop;
+    bool loop_open;
+    enum msk_phase phase;
+    struct msk_journal journal;
+    struct msk_disk *disk;
+    struct msk_node *node;
+    struct msk_net *net;
+    struct msk_control *control;
+    struct msk_waits waits;
+    struct msk_ticket_files tickets;
+    uv_signal_t signals[MSK_SIGNAL_COUNT];
+    size_t signal_count;
+
+    struct msk_actions actions;   /* asked for by the node, not executed yet */
+    struct msk_actions executing; /* empty outside of msk_runtime_execute */
+    struct msk_actions held;      /* messages that wait for a record to be stored */
+    uint64_t stored_sequence;
+    bool acting;
+
+    struct msk_group_name *names;
+    struct msk_group_copy **copies; /* joined over the control socket */
+    size_t name_count, copy_count;
+
+    uint64_t stop_by_ms; /* MSK_NEVER: nobody wants to stop */
+    int result;          /* of the run, with its sentence */
+    struct msk_error err;
+};
+
+/* Execute what the node has asked for, and what that leads to, until nothing is left. */
+void msk_runtime_execute(struct msk_runtime *runtime);
+
+/* A record is stored: tell the node, and send what waited. */
+void msk_runtime_stored(void *context, uint64_t sequence);
+
+/* Join one group; as msk_node_join. What it asks for is executed by the next turn. */
+int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err);
+
+/* Begin to depart; nothing if that has begun. */
+void msk_runtime_stop(struct msk_runtime *runtime, const char *reason);
+
+/* The requests of the control socket, the context being the runtime. */
+extern const struct msk_control_verb msk_runtime_verbs[];
+extern const size_t msk_runtime_verb_count;
+
+#endif
