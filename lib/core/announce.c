@@ -21,13 +21,13 @@ struct msk_announcer {
     struct msk_random random;
     struct bootstrap bootstrap[MSK_GOSSIP_BOOTSTRAP_MAX];
     size_t bootstrap_count;
-    uint64_t join_ms;    /* the next attempt, as long as there is no neighbour */
-    uint64_t seek_ms;    /* the next attempt to reach a silent peer */
-    uint64_t refresh_ms; /* when a new neighbour is due our entry; MSK_NEVER: none is */
+    uint64_t join_ms;        /* the next attempt, as long as there is no neighbour */
+    uint64_t seek_ms;        /* the next attempt to reach a silent peer */
+    uint64_t refresh_ms;     /* when a new neighbour is due our entry; MSK_NEVER: none is */
     uint64_t quiet_until_ms; /* it was announced just now: not again for a neighbour's sake */
-    uint64_t leave_ms;   /* MSK_NEVER: we stay */
+    uint64_t leave_ms;       /* MSK_NEVER: we stay */
     bool departed;
-    size_t too_large; /* the size that was reported last; 0: it fits */
+    size_t too_large;              /* the size that was reported last; 0: it fits */
     struct msk_announcement heard; /* the last one, in the arena */
     struct msk_arena arena;
 };
@@ -96,8 +96,7 @@ static size_t find_addresses(void *context, struct msk_now now, const struct msk
     size_t count = 0;
     for (size_t i = 0; i < announcer->bootstrap_count && count < max; i++)
         if (msk_digest_equal(&announcer->bootstrap[i].peer, peer))
-            out[count++] =
-                (struct msk_transport_addr){.kind = MSK_ADDR_IP, .ip = announcer->bootstrap[i].address};
+            out[count++] = (struct msk_transport_addr){.kind = MSK_ADDR_IP, .ip = announcer->bootstrap[i].address};
     for (size_t i = 0; entry && i < entry->entry.address.addresses.count && count < max; i++)
         if (entry->entry.address.addresses.items[i].kind == MSK_ADDR_IP)
             out[count++] = entry->entry.address.addresses.items[i];
@@ -185,8 +184,7 @@ static void report_size(struct msk_announcer *announcer, size_t size, struct msk
 {
     size_t too_large = size > MSK_GOSSIP_CONTENT_MAX ? size : 0;
     if (too_large && too_large != announcer->too_large)
-        MSK_EMIT(out, NULL, ENTRY_TOO_LARGE, MSK_F_U64("bytes", size - 1),
-                 MSK_F_U64("max", MSK_PEER_ENTRY_GOSSIP_MAX));
+        MSK_EMIT(out, NULL, ENTRY_TOO_LARGE, MSK_F_U64("bytes", size - 1), MSK_F_U64("max", MSK_PEER_ENTRY_GOSSIP_MAX));
     announcer->too_large = too_large;
 }
 
@@ -220,10 +218,10 @@ void msk_announcer_depart(struct msk_announcer *announcer, struct msk_now now, s
     const struct msk_peer_entry *entry = &announcer->own->signed_entry.entry;
     struct msk_announcement farewell = {
         .kind = MSK_ANNOUNCE_DEPARTURE,
-        .departure = {.peer_id = entry->address.peer_id,
-                      .last_version = entry->version,
-                      .timestamp = {.seconds = now.wall_ms / 1000,
-                                    .nanoseconds = (uint32_t)(now.wall_ms % 1000) * 1000000u}}};
+        .departure = {
+            .peer_id = entry->address.peer_id,
+            .last_version = entry->version,
+            .timestamp = {.seconds = now.wall_ms / 1000, .nanoseconds = (uint32_t)(now.wall_ms % 1000) * 1000000u}}};
     size_t size;
     announcer->leave_ms = now.mono_ms + MSK_DEPARTURE_WINDOW_MS;
     if (msk_departure_sign(&farewell.departure, announcer->own->secret) == 0 &&
@@ -272,8 +270,8 @@ static void find_neighbours(struct msk_announcer *announcer, struct msk_now now,
         bootstraps = MSK_JOIN_BOOTSTRAP_MAX;
     join_bootstrap(announcer, now, bootstraps, out);
     join_known(announcer, now, MSK_JOIN_MAX - bootstraps, out);
-    announcer->join_ms = now.mono_ms + MSK_REJOIN_INTERVAL_MS / 2 +
-                         msk_random_below(&announcer->random, MSK_REJOIN_INTERVAL_MS);
+    announcer->join_ms =
+        now.mono_ms + MSK_REJOIN_INTERVAL_MS / 2 + msk_random_below(&announcer->random, MSK_REJOIN_INTERVAL_MS);
 }
 
 /* A peer known here whose announcements do not come any more, or a bootstrap peer of which nothing is known. */
@@ -325,11 +323,11 @@ static bool hear(struct msk_announcer *announcer, struct msk_now now, const stru
         return false;
     }
     bool is_entry = announcement->kind == MSK_ANNOUNCE_ENTRY;
-    *heard = (struct msk_heard){
-        .kind = is_entry ? MSK_HEARD_ENTRY : MSK_HEARD_DEPARTURE,
-        .peer = is_entry ? announcement->entry.entry.address.peer_id : announcement->departure.peer_id,
-        .from = news->peer,
-        .entry = is_entry ? &announcement->entry : NULL};
+    *heard = (struct msk_heard){.kind = is_entry ? MSK_HEARD_ENTRY : MSK_HEARD_DEPARTURE,
+                                .peer = is_entry ? announcement->entry.entry.address.peer_id
+                                                 : announcement->departure.peer_id,
+                                .from = news->peer,
+                                .entry = is_entry ? &announcement->entry : NULL};
     enum msk_announcement_verdict verdict = msk_announcement_judge(announcement, now.wall_ms, announcer->catalog);
     if (verdict == MSK_ANNOUNCEMENT_ACCEPTED)
         return true;

@@ -1,8 +1,8 @@
 /* announce.h: what a node tells the whole network through gossip, and what it believes of what others tell: entries and
  * departures (wire.md 4.7).
  *
- * The announcer owns the node's gossip. The node hands connections to msk_announcer_gossip, calls the announcer when its
- * own entry changed, and after every call to either takes what was heard with msk_announcer_next. */
+ * The announcer owns the node's gossip. The node hands connections to msk_announcer_gossip, calls the announcer when
+ * its own entry changed, and after every call to either takes what was heard with msk_announcer_next. */
 #ifndef MSK_CORE_ANNOUNCE_H
 #define MSK_CORE_ANNOUNCE_H
 
@@ -18,7 +18,7 @@
 #define MSK_JOIN_BOOTSTRAP_MAX   4
 #define MSK_SEEK_INTERVAL_MS     30000  /* between attempts to reach one peer that has fallen silent */
 #define MSK_SILENT_AFTER_MS      135000 /* two announcements of it are missing */
-#define MSK_ANNOUNCE_PAUSE_MS    500 /* between announcements for the sake of new neighbours, who may come and go */
+#define MSK_ANNOUNCE_PAUSE_MS    500    /* between announcements for the sake of new neighbours, who may come and go */
 #define MSK_GOSSIP_BOOTSTRAP_MAX 64
 
 struct msk_announcer;
@@ -26,8 +26,8 @@ struct msk_announcer;
 struct msk_announcer_config {
     struct msk_digest network_id;
     uint64_t seed;
-    const struct msk_own_entry *own;   /* outlives the announcer */
-    const struct msk_catalog *catalog; /* likewise: for addresses and known versions */
+    const struct msk_own_entry *own;     /* outlives the announcer */
+    const struct msk_catalog *catalog;   /* likewise: for addresses and known versions */
     uint64_t (*new_link)(void *context); /* a number for a connection to be dialled */
     void *context;
 };
@@ -60,7 +60,7 @@ enum msk_heard_kind {
 };
 struct msk_heard {
     enum msk_heard_kind kind;
-    struct msk_digest peer, from; /* whom it is about, who passed it on */
+    struct msk_digest peer, from;              /* whom it is about, who passed it on */
     const struct msk_signed_peer_entry *entry; /* valid until the next call */
 };
 /* false: no more. What is refused is reported as an event with its reason and not given out. */
@@ -69,13 +69,13 @@ bool msk_announcer_next(struct msk_announcer *announcer, struct msk_now now, str
 
 /* ---- the rules by themselves */
 
-#define MSK_ANNOUNCEMENT_VERDICT_MAP(X)                                                                                \
-    X(ACCEPTED, "accepted")                                                                                            \
-    X(STALE, "signed more than 50 s ago")                                                                              \
-    X(FUTURE, "signed more than 50 s in the future")                                                                   \
-    X(BAD_SIGNATURE, "the signature does not hold")                                                                    \
-    X(UNKNOWN, "the peer is not known")                                                                                \
-    X(SUPERSEDED, "a newer entry of the peer is known")                                                                \
+#define MSK_ANNOUNCEMENT_VERDICT_MAP(X)                 \
+    X(ACCEPTED, "accepted")                             \
+    X(STALE, "signed more than 50 s ago")               \
+    X(FUTURE, "signed more than 50 s in the future")    \
+    X(BAD_SIGNATURE, "the signature does not hold")     \
+    X(UNKNOWN, "the peer is not known")                 \
+    X(SUPERSEDED, "a newer entry of the peer is known") \
     X(NOMEM, "out of memory")
 
 enum msk_announcement_verdict {

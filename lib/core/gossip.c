@@ -6,7 +6,7 @@
 #include "core/plumtree.h"
 #include "wire/close_code.h"
 
-#define NEWS_MAX    16         /* one call brings one delivery, and five lost neighbours at the most */
+#define NEWS_MAX    16          /* one call brings one delivery, and five lost neighbours at the most */
 #define DECODED_MAX (64u << 10) /* 4096 bytes become at most some 120 peers */
 
 struct msk_gossip {
@@ -235,9 +235,9 @@ void msk_gossip_join(struct msk_gossip *gossip, struct msk_now now, const struct
     enter(gossip, now, out);
     struct msk_builder data;
     if (encode_peer_data(addresses, &data) == 0)
-        msk_hyparview_join(&gossip->membership, &(struct msk_peer_info){.peer_id = *peer,
-                                                                        .has_data = true,
-                                                                        .data = msk_builder_view(&data)});
+        msk_hyparview_join(
+            &gossip->membership,
+            &(struct msk_peer_info){.peer_id = *peer, .has_data = true, .data = msk_builder_view(&data)});
     else
         out->error = MSK_E_NOMEM;
     msk_builder_free(&data);
@@ -362,7 +362,7 @@ void msk_gossip_stream_frame(struct msk_gossip *gossip, struct msk_now now, uint
             violation(gossip, link, "a gossip stream header shorter than a topic");
         else
             stream->state = msk_bytes_equal(MSK_BYTES(frame.data, MSK_DIGEST_LEN), topic) ? MSK_STREAM_IS_READ
-                                                                                        : MSK_STREAM_IS_IGNORED;
+                                                                                          : MSK_STREAM_IS_IGNORED;
     }
 }
 
@@ -453,10 +453,9 @@ json_t *msk_gossip_json(const struct msk_gossip *gossip)
         json_array_append_new(
             neighbours, json_pack("{s:s, s:s}", "peer", msk_digest_text(&active->peers[i].id, id), "push",
                                   msk_plumtree_is_eager(&gossip->broadcast, &active->peers[i].id) ? "eager" : "lazy"));
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "neighbours", neighbours, "passive",
-                     (json_int_t)gossip->membership.passive.count, "pending",
-                     (json_int_t)gossip->membership.pending.count, "links", (json_int_t)gossip->links.count,
-                     "remembered", (json_int_t)gossip->broadcast.memory.by_id.count, "cached_bytes",
-                     (json_int_t)gossip->broadcast.memory.payload_bytes, "wanted",
-                     (json_int_t)gossip->broadcast.wanted.count);
+    return json_pack(
+        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "neighbours", neighbours, "passive",
+        (json_int_t)gossip->membership.passive.count, "pending", (json_int_t)gossip->membership.pending.count, "links",
+        (json_int_t)gossip->links.count, "remembered", (json_int_t)gossip->broadcast.memory.by_id.count, "cached_bytes",
+        (json_int_t)gossip->broadcast.memory.payload_bytes, "wanted", (json_int_t)gossip->broadcast.wanted.count);
 }

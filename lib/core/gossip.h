@@ -13,8 +13,9 @@
 #include "core/hyparview.h"
 #include "wire/frame.h"
 
-#define MSK_GOSSIP_BODY_MAX    (MSK_FRAME_MAX_GOSSIP - 1) /* what a sender may send; a reader takes one byte more */
-#define MSK_GOSSIP_CONTENT_MAX (MSK_GOSSIP_BODY_MAX - 38) /* of one broadcast: tags, id, length and round take the rest */
+#define MSK_GOSSIP_BODY_MAX (MSK_FRAME_MAX_GOSSIP - 1) /* what a sender may send; a reader takes one byte more */
+#define MSK_GOSSIP_CONTENT_MAX \
+    (MSK_GOSSIP_BODY_MAX - 38) /* of one broadcast: tags, id, length and round take the rest */
 
 /* Our own bounds. */
 #define MSK_GOSSIP_IDLE_MS   10000 /* silence on a connection with a peer that is no neighbour, until it is closed */
@@ -59,8 +60,8 @@ int msk_gossip_broadcast(struct msk_gossip *gossip, struct msk_now now, struct m
 void msk_gossip_leave(struct msk_gossip *gossip, struct msk_now now, struct msk_actions *out);
 
 /* ---- connections: one of ours now stands, or somebody opened one */
-void msk_gossip_link_opened(struct msk_gossip *gossip, struct msk_now now, uint64_t link,
-                            const struct msk_digest *peer, struct msk_actions *out);
+void msk_gossip_link_opened(struct msk_gossip *gossip, struct msk_now now, uint64_t link, const struct msk_digest *peer,
+                            struct msk_actions *out);
 /* One frame of one of the peer's streams, of at most MSK_FRAME_MAX_GOSSIP bytes; `stream` tells streams of a connection
  * apart. Content that msk_gossip_next gives out is valid until the next frame. */
 void msk_gossip_stream_frame(struct msk_gossip *gossip, struct msk_now now, uint64_t link, uint64_t stream,

@@ -91,8 +91,7 @@ int msk_gossip_memory_add(struct msk_gossip_memory *memory, uint64_t now_ms, con
     return 0;
 }
 
-const struct msk_remembered *msk_gossip_memory_find(const struct msk_gossip_memory *memory,
-                                                    const struct msk_digest *id)
+const struct msk_remembered *msk_gossip_memory_find(const struct msk_gossip_memory *memory, const struct msk_digest *id)
 {
     return msk_map_get(&memory->by_id, id->bytes, MSK_DIGEST_LEN);
 }

@@ -1,4 +1,5 @@
-/* gossip_port.h: what the two layers of gossip ask of the one who runs them: gossip.c, or a test that writes it down. */
+/* gossip_port.h: what the two layers of gossip ask of the one who runs them: gossip.c, or a test that writes it down.
+ */
 #ifndef MSK_CORE_GOSSIP_PORT_H
 #define MSK_CORE_GOSSIP_PORT_H
 

@@ -1,4 +1,5 @@
-/* gossip_view.h: a bounded set of peers with what is known of each: the active, passive and pending peers (wire.md C.4).
+/* gossip_view.h: a bounded set of peers with what is known of each: the active, passive and pending peers (wire.md
+ * C.4).
  *
  * Views are small (at most MSK_PASSIVE_MAX), so searching them is a walk. */
 #ifndef MSK_CORE_GOSSIP_VIEW_H

@@ -183,7 +183,8 @@ static struct msk_view_peer *pick_askable(struct msk_hyparview *view, uint64_t n
     return chosen;
 }
 
-/* "Refill". With no neighbour at all one peer is asked that cannot refuse; the others, asked politely, follow its answer. */
+/* "Refill". With no neighbour at all one peer is asked that cannot refuse; the others, asked politely, follow its
+ * answer. */
 static void refill(struct msk_hyparview *view, uint64_t now_ms)
 {
     while (view->active.count + view->pending.count < MSK_ACTIVE_MAX) {

@@ -20,10 +20,11 @@
 
 /* Our own bounds. */
 #define MSK_SHUFFLE_NODES_MAX (MSK_SHUFFLE_ACTIVE + MSK_SHUFFLE_PASSIVE + 1) /* in any message we write */
-#define MSK_WALK_TTL_MAX      6 /* a longer walk is cut when it comes by */
+#define MSK_WALK_TTL_MAX      6                                              /* a longer walk is cut when it comes by */
 #define MSK_ASKED_MAX         11 /* peers asked to be neighbours and not answered yet, before strangers can add more */
 #define MSK_PENDING_MAX       (MSK_ASKED_MAX + MSK_ACTIVE_MAX)
-#define MSK_REFUSED_PAUSE_MS  60000 /* a peer that refused is not asked again so soon: both views may stay as they are */
+#define MSK_REFUSED_PAUSE_MS  60000 /* a peer that refused is not asked again so soon: both views may stay as they are \
+                                     */
 
 struct msk_hyparview {
     struct msk_view_peer self;

@@ -6,7 +6,7 @@
 #include "vectors.h"
 #include "wire/departure.h"
 
-#define START_WALL_MS INT64_C(1700000000000)
+#define START_WALL_MS  INT64_C(1700000000000)
 #define VECTOR_NETWORK "3a15da9332ddf3c130882c97f6674a45edf90ecbe482c92f51b1822ec7dcf0d5"
 
 static struct trace trace;
@@ -211,12 +211,11 @@ static void deliver_announcement(uint64_t link, const struct msk_announcement *a
 static struct msk_announcement entry_of(char name, int64_t updated_ms)
 {
     uint8_t secret[MSK_SECRET_LEN] = {(uint8_t)name};
-    struct msk_announcement announcement = {
-        .kind = MSK_ANNOUNCE_ENTRY,
-        .entry.entry = {.protocol = msk_bytes_of_text("0.4.2"),
-                        .network = network,
-                        .version = {START_WALL_MS, updated_ms},
-                        .address = {.peer_id = peer(name)}}};
+    struct msk_announcement announcement = {.kind = MSK_ANNOUNCE_ENTRY,
+                                            .entry.entry = {.protocol = msk_bytes_of_text("0.4.2"),
+                                                            .network = network,
+                                                            .version = {START_WALL_MS, updated_ms},
+                                                            .address = {.peer_id = peer(name)}}};
     assert_int_equal(msk_peer_entry_sign(&announcement.entry, secret), 0);
     return announcement;
 }

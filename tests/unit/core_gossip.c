@@ -1,4 +1,5 @@
-/* Gossip on its connections: streams, frames, dials, closes, bounds (wire.md C.1, C.2, D.1). Lines read: link < what. */
+/* Gossip on its connections: streams, frames, dials, closes, bounds (wire.md C.1, C.2, D.1). Lines read: link < what.
+ */
 #include "gossip_trace.h"
 
 #include "base/alloc.h"
@@ -27,8 +28,8 @@ static uint64_t new_link(void *context)
 
 static struct msk_transport_addr address_of(uint16_t port)
 {
-    return (struct msk_transport_addr){
-        .kind = MSK_ADDR_IP, .ip = {.version = MSK_IPV4, .ip = {127, 0, 0, 1}, .port = port}};
+    return (struct msk_transport_addr){.kind = MSK_ADDR_IP,
+                                       .ip = {.version = MSK_IPV4, .ip = {127, 0, 0, 1}, .port = port}};
 }
 
 static size_t find_addresses(void *context, struct msk_now at, const struct msk_digest *id,
@@ -121,7 +122,8 @@ static void trace_actions(void)
         static const char *const kinds[] = {"heard", "up", "down"};
         msk_builder_printf(lines, "%s %c", kinds[news.kind], name_of(&news.peer));
         if (news.kind == MSK_NEWS_DELIVERED)
-            msk_builder_printf(lines, ": %.*s", (int)(news.content.len < 20 ? news.content.len : 20), news.content.data);
+            msk_builder_printf(lines, ": %.*s", (int)(news.content.len < 20 ? news.content.len : 20),
+                               news.content.data);
         msk_builder_text(lines, "\n");
     }
 }
@@ -262,7 +264,8 @@ static void the_topic_goes_before_the_first_message_of_each_link(void **state)
 static void the_shortest_dialogue_that_works(void **state)
 {
     (void)state;
-    struct msk_transport_addr own[] = {address_of(7001), {.kind = MSK_ADDR_RELAY, .relay = msk_bytes_of_text("https://r/")}};
+    struct msk_transport_addr own[] = {address_of(7001),
+                                       {.kind = MSK_ADDR_RELAY, .relay = msk_bytes_of_text("https://r/")}};
     assert_int_equal(msk_gossip_set_addresses(gossip, &(struct msk_transport_addr_set){own, 2}), 0);
     opened(1, 'B');
     header(1, 0);
@@ -296,8 +299,9 @@ static void a_failed_dial_is_a_lost_peer(void **state)
 {
     (void)state;
     neighbours(1, "BC");
-    membership_frame(1, &(struct msk_membership){.kind = MSK_MEMBERSHIP_SHUFFLE_REPLY,
-                                                 .shuffle_reply.nodes = {(struct msk_peer_info[]){info('P', NULL)}, 1}});
+    membership_frame(1,
+                     &(struct msk_membership){.kind = MSK_MEMBERSHIP_SHUFFLE_REPLY,
+                                              .shuffle_reply.nodes = {(struct msk_peer_info[]){info('P', NULL)}, 1}});
     expect_lines("dial P as 100 at :7\n");
     closed(100);
     char lines[128], name[MSK_DIGEST_SHORT_SIZE];
@@ -319,12 +323,13 @@ static void peers_are_dialled_where_their_data_says(void **state)
     msk_builder_init(&encoded, 100);
     assert_int_equal(msk_encode(MSK_TYPE(peer_data), &data, &encoded), 0);
     struct msk_peer_info joiner = {.peer_id = peer('P'), .has_data = true, .data = msk_builder_view(&encoded)};
-    membership_frame(1, &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN, .forward_join = {.peer = joiner}});
+    membership_frame(1,
+                     &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN, .forward_join = {.peer = joiner}});
     expect_lines("dial P as 100 at :4433\n");
     msk_builder_free(&encoded);
     /* Without an IP address there is nothing to dial, which is said. */
-    membership_frame(1, &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN,
-                                                 .forward_join.peer = info('Q', "\1\1r")});
+    membership_frame(
+        1, &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN, .forward_join.peer = info('Q', "\1\1r")});
     char lines[128], name[MSK_DIGEST_SHORT_SIZE];
     snprintf(lines, sizeof lines, "could not reach %s for gossip: no IP address of it is known\n",
              msk_digest_short(key_of('Q'), name));
@@ -479,8 +484,8 @@ static void connections_all_of_neighbours_leave_no_room(void **state)
         opened(101u + (unsigned)name * 4, name);
         opened(102u + (unsigned)name * 4, name);
         opened(103u + (unsigned)name * 4, name);
-        membership_frame(0, &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN,
-                                                     .forward_join.peer = info(name, NULL)});
+        membership_frame(
+            0, &(struct msk_membership){.kind = MSK_MEMBERSHIP_FORWARD_JOIN, .forward_join.peer = info(name, NULL)});
     }
     forget_lines();
     opened(5000, 'z');

@@ -18,14 +18,14 @@
 #include "core/gossip.h"
 #include "crypto/ed25519.h"
 
-#define CONTENT_LEN         300 /* an entry with a few groups */
-#define BROADCASTS_MAX      256
-#define IDLE_TIMEOUT_MS     30000 /* how long a crash goes unnoticed (transport.md) */
-#define DIAL_TIMEOUT_MS     10000
-#define REJOIN_MS           5000  /* as the announcer does for a node without neighbours */
-#define SETTLED_MS          10000 /* who is up longer than this must hear everything ... */
-#define HEARD_WITHIN_MS     10000 /* ... within this */
-#define UNHEARD             UINT8_MAX
+#define CONTENT_LEN     300 /* an entry with a few groups */
+#define BROADCASTS_MAX  256
+#define IDLE_TIMEOUT_MS 30000 /* how long a crash goes unnoticed (transport.md) */
+#define DIAL_TIMEOUT_MS 10000
+#define REJOIN_MS       5000  /* as the announcer does for a node without neighbours */
+#define SETTLED_MS      10000 /* who is up longer than this must hear everything ... */
+#define HEARD_WITHIN_MS 10000 /* ... within this */
+#define UNHEARD         UINT8_MAX
 
 /* The phases: all are born within the first. */
 #define GROWTH_MS 10000
@@ -63,8 +63,8 @@ struct event {
 struct said {
     uint64_t at_ms;
     uint32_t by;
-    uint8_t *hops;          /* per node */
-    uint64_t *heard_ms;     /* per node */
+    uint8_t *hops;      /* per node */
+    uint64_t *heard_ms; /* per node */
 };
 
 /* What one phase came to. */
@@ -88,7 +88,7 @@ static struct world {
     uint64_t order;
     struct said said[BROADCASTS_MAX];
     size_t said_count, twice;
-    uint64_t checksum; /* of everything that happened */
+    uint64_t checksum;         /* of everything that happened */
     double slow, dial_failure; /* probabilities */
     struct msk_actions actions;
 } world;
@@ -195,8 +195,7 @@ static void dial(const struct msk_action *action)
         uint64_t up_ms = world.now_ms + 2 * latency_ms();
         connection->last_arrival_ms[0] = up_ms + latency_ms();
         schedule((struct event){.at_ms = up_ms, .kind = OPENED, .subject = action->link});
-        schedule((struct event){
-            .at_ms = connection->last_arrival_ms[0], .kind = OPENED, .subject = action->link + 1});
+        schedule((struct event){.at_ms = connection->last_arrival_ms[0], .kind = OPENED, .subject = action->link + 1});
     }
 }
 
@@ -228,8 +227,7 @@ static void carry_out(struct node *node)
             action->send.data = NULL;
         } else if (action->kind == MSK_ACTION_CLOSE && connection_of(action->link)->open[action->link % 2]) {
             connection_of(action->link)->open[action->link % 2] = false;
-            schedule((struct event){
-                .at_ms = arrival_ms(action->link), .kind = CLOSED, .subject = action->link ^ 1});
+            schedule((struct event){.at_ms = arrival_ms(action->link), .kind = CLOSED, .subject = action->link ^ 1});
         }
     }
     assert_int_equal(world.actions.error, 0);
@@ -284,9 +282,8 @@ static void join_somebody(struct node *node)
 
 static void be_born(struct node *node)
 {
-    struct msk_gossip_config config = {.self = node->id,
-                                       .seed = msk_random_next(&world.random),
-                                       .owner = {node, new_link, find_addresses}};
+    struct msk_gossip_config config = {
+        .self = node->id, .seed = msk_random_next(&world.random), .owner = {node, new_link, find_addresses}};
     node->live = true;
     node->born_ms = node->alone_ms = world.now_ms;
     node->died_ms = node->tick_ms = MSK_NEVER;
@@ -426,16 +423,15 @@ static void plan_broadcasts(size_t count, uint64_t within_ms)
         said->hops = msk_calloc(world.node_count, 1);
         said->heard_ms = msk_calloc(world.node_count, sizeof *said->heard_ms);
         memset(said->hops, UNHEARD, world.node_count);
-        schedule((struct event){
-            .at_ms = world.now_ms + below(within_ms), .kind = SAY, .subject = world.said_count++});
+        schedule((struct event){.at_ms = world.now_ms + below(within_ms), .kind = SAY, .subject = world.said_count++});
     }
 }
 
 static void plan_lives(enum event_kind kind, size_t count, uint64_t within_ms)
 {
     for (size_t i = 0; i < count; i++)
-        schedule((struct event){
-            .at_ms = world.now_ms + below(within_ms), .kind = kind, .subject = below(world.node_count)});
+        schedule(
+            (struct event){.at_ms = world.now_ms + below(within_ms), .kind = kind, .subject = below(world.node_count)});
 }
 
 /* Who was up long enough before, and long enough after, has to hear it. */
@@ -482,8 +478,7 @@ static void count_node(const struct node *node, struct figures *figures)
 
 static struct figures count_up(size_t first)
 {
-    struct figures figures = {
-        .said = world.said_count - first, .twice = world.twice, .neighbours_min = MSK_ACTIVE_MAX};
+    struct figures figures = {.said = world.said_count - first, .twice = world.twice, .neighbours_min = MSK_ACTIVE_MAX};
     for (size_t b = first; b < world.said_count; b++)
         count_broadcast(&world.said[b], &figures);
     for (size_t i = 0; i < world.node_count; i++)
@@ -551,7 +546,6 @@ static unsigned log2_of(size_t count)
         log++;
     return log;
 }
-
 
 static struct figures live_calmly(size_t broadcasts)
 {

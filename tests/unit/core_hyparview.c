@@ -73,7 +73,8 @@ static void shuffle(char from, char origin, const char *names, uint16_t ttl)
 
 static void shuffle_reply(char from, const char *names)
 {
-    receive(from, &(struct msk_membership){.kind = MSK_MEMBERSHIP_SHUFFLE_REPLY, .shuffle_reply.nodes = nodes_of(names)});
+    receive(from,
+            &(struct msk_membership){.kind = MSK_MEMBERSHIP_SHUFFLE_REPLY, .shuffle_reply.nodes = nodes_of(names)});
 }
 
 static void lost(char name)
@@ -287,7 +288,7 @@ static void strangers_cannot_make_us_ask_without_end(void **state)
         forward_join('B', (char)i, 0);
     assert_int_equal(view.pending.count, MSK_ASKED_MAX);
     assert_int_equal(view.passive.count, 26 - MSK_ASKED_MAX); /* the others we can turn to later */
-    join('C'); /* a neighbour is answered in any case */
+    join('C');                                                /* a neighbour is answered in any case */
     assert_non_null(in_pending('C'));
 }
 
@@ -610,15 +611,33 @@ static void no_storm_breaks_the_bounds(void **state)
         names[0] += names[0] == 'A'; /* we do not talk to ourselves */
         uint16_t ttl = (uint16_t)msk_random_below(&storm, 8);
         switch (msk_random_below(&storm, 9)) {
-        case 0: join(names[0]); break;
-        case 1: forward_join(names[0], names[1], ttl); break;
-        case 2: shuffle(names[0], names[1], names, ttl); break;
-        case 3: shuffle_reply(names[0], names); break;
-        case 4: neighbor(names[0], MSK_PRIORITY_HIGH); break;
-        case 5: neighbor(names[0], MSK_PRIORITY_LOW); break;
-        case 6: disconnect(names[0], ttl % 2); break;
-        case 7: lost(names[0]); break;
-        case 8: tick_after(ttl * 50u); break;
+        case 0:
+            join(names[0]);
+            break;
+        case 1:
+            forward_join(names[0], names[1], ttl);
+            break;
+        case 2:
+            shuffle(names[0], names[1], names, ttl);
+            break;
+        case 3:
+            shuffle_reply(names[0], names);
+            break;
+        case 4:
+            neighbor(names[0], MSK_PRIORITY_HIGH);
+            break;
+        case 5:
+            neighbor(names[0], MSK_PRIORITY_LOW);
+            break;
+        case 6:
+            disconnect(names[0], ttl % 2);
+            break;
+        case 7:
+            lost(names[0]);
+            break;
+        case 8:
+            tick_after(ttl * 50u);
+            break;
         }
         assert_sound();
         forget_trace();

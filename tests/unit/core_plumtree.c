@@ -1,5 +1,5 @@
-/* The broadcast layer, row by row (wire.md C.5), its memories and its bounds. Lines read: to whom < what. Broadcasts are
- * single letters. */
+/* The broadcast layer, row by row (wire.md C.5), its memories and its bounds. Lines read: to whom < what. Broadcasts
+ * are single letters. */
 #include "gossip_trace.h"
 
 #include "base/alloc.h"
@@ -59,10 +59,9 @@ static bool receive(char from, const struct msk_broadcast *message)
 static bool gossip_scoped(char from, const char *content, enum msk_gossip_scope_kind scope, uint16_t round)
 {
     struct msk_digest id = peer(from);
-    struct msk_broadcast message = {.kind = MSK_BROADCAST_GOSSIP,
-                                    .gossip = {.id = id_of(*content),
-                                               .content = MSK_BYTES(content, 1),
-                                               .scope = {.kind = scope, .round = round}}};
+    struct msk_broadcast message = {
+        .kind = MSK_BROADCAST_GOSSIP,
+        .gossip = {.id = id_of(*content), .content = MSK_BYTES(content, 1), .scope = {.kind = scope, .round = round}}};
     struct msk_bytes delivered;
     bool is_new = msk_plumtree_receive(&tree, now_ms, &id, &message, &delivered);
     if (is_new)
@@ -171,7 +170,7 @@ static void what_is_new_is_delivered_and_passed_on(void **state)
     prune('E');
     assert_true(gossip('B', "x", 4));
     expect(&trace, "C < gossip x round 5\n"); /* not back to B */
-    assert_true(gossip('E', "y", 0)); /* a lazy sender gets no i-have of its own message */
+    assert_true(gossip('E', "y", 0));         /* a lazy sender gets no i-have of its own message */
     expect(&trace, "B < gossip y round 1\nC < gossip y round 1\n");
     tick_after(MSK_LAZY_PUSH_MS);
     expect(&trace, "D < i-have x:5 y:1\nE < i-have x:5\n");

@@ -1,5 +1,5 @@
-/* gossip_trace.h: what a layer of gossip asks for, as lines that a test reads: peers are letters, broadcasts go by their
- * content. */
+/* gossip_trace.h: what a layer of gossip asks for, as lines that a test reads: peers are letters, broadcasts go by
+ * their content. */
 #ifndef GOSSIP_TRACE_H
 #define GOSSIP_TRACE_H
 
@@ -129,8 +129,8 @@ static inline void trace_broadcast(struct trace *trace, const struct msk_broadca
         msk_builder_text(lines, " prune");
         return;
     case MSK_BROADCAST_GRAFT:
-        msk_builder_printf(lines, " graft %c round %u", message->graft.has_id ? content_of(trace, &message->graft.id) : '-',
-                           message->graft.round);
+        msk_builder_printf(lines, " graft %c round %u",
+                           message->graft.has_id ? content_of(trace, &message->graft.id) : '-', message->graft.round);
         return;
     case MSK_BROADCAST_I_HAVE:
         msk_builder_text(lines, " i-have");
