@@ -1,4 +1,4 @@
-/* action.h: what pure code wants done: send, dial, close, persist, tell (design: messages, timers and records go out as a list).
+/* action.h: what pure code wants done, as a list: send, dial, close, persist, tell.
  *
  * The owner of the core executes a list in order. An action with `after` set may be executed only once the record with
  * that sequence number is on disk (persist before send); others pass it by. */
@@ -22,7 +22,7 @@ enum msk_action_kind {
     MSK_ACTION_PERSIST, /* store `persist.hard`, then call msk_node_persisted with `persist.sequence` */
     MSK_ACTION_DIAL,    /* open link `link` to a peer; answer with link_opened or link_closed */
     MSK_ACTION_SEND,    /* one frame on `link`; unknown or closed links are ignored */
-    MSK_ACTION_CLOSE,   /* close `link` with an application code, after what was sent is delivered or 200 ms passed if `flush` */
+    MSK_ACTION_CLOSE,   /* end `link` with an application code; `flush`: once all sent is delivered or 200 ms passed */
     MSK_ACTION_RAFT     /* between raft and its group only: an encoded raft message for a peer */
 };
 
@@ -63,7 +63,7 @@ struct msk_action {
 struct msk_actions {
     struct msk_action *items;
     size_t count, capacity;
-    int error; /* MSK_E_NOMEM or MSK_E_LIMIT once an action could not be added: the node then fails the group it came from */
+    int error; /* MSK_E_NOMEM or MSK_E_LIMIT once an action was not added: the node then fails the group it is from */
 };
 
 void msk_actions_init(struct msk_actions *actions);
@@ -73,8 +73,8 @@ void msk_actions_free(struct msk_actions *actions);
 /* Append; texts, lists and bytes are copied. Failure sets actions->error. `group` may be NULL. */
 void msk_act_event(struct msk_actions *out, const struct msk_digest *group, enum msk_event_kind kind,
                    const struct msk_field *fields, size_t count);
-#define MSK_EMIT(out, group, kind, ...)                                                                                \
-    msk_act_event(out, group, MSK_EVENT_##kind, (struct msk_field[]){__VA_ARGS__},                                     \
+#define MSK_EMIT(out, group, kind, ...)                                            \
+    msk_act_event(out, group, MSK_EVENT_##kind, (struct msk_field[]){__VA_ARGS__}, \
                   sizeof((struct msk_field[]){__VA_ARGS__}) / sizeof(struct msk_field))
 
 void msk_act_persist(struct msk_actions *out, const struct msk_digest *group, const struct msk_hard_state *hard,
@@ -84,6 +84,7 @@ void msk_act_dial(struct msk_actions *out, uint64_t link, const struct msk_diges
 void msk_act_send(struct msk_actions *out, uint64_t link, struct msk_bytes frame, uint64_t after);
 void msk_act_close(struct msk_actions *out, uint64_t link, uint64_t code, bool flush);
 /* Encodes `message`. */
-void msk_act_raft(struct msk_actions *out, const struct msk_digest *to, const struct msk_raft_message *message, uint64_t after);
+void msk_act_raft(struct msk_actions *out, const struct msk_digest *to, const struct msk_raft_message *message,
+                  uint64_t after);
 
 #endif

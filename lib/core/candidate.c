@@ -79,10 +79,15 @@ void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_action
 
 /* ---- counting */
 
+/* The answers to our candidacy, our own vote among them. */
+struct tally {
+    uint32_t asked, granted, denied, abstained;
+};
+
 /* W-6: our own vote is among those granted only once it is on disk. */
-static struct msk_raft_tally tally(const struct msk_raft *raft)
+static struct tally tally(const struct msk_raft *raft)
 {
-    struct msk_raft_tally tally = {.asked = 1, .granted = raft->own_vote_record <= raft->persisted};
+    struct tally tally = {.asked = 1, .granted = raft->own_vote_record <= raft->persisted};
     for (size_t i = 0; i < raft->peer_count; i++) {
         const struct msk_raft_peer *peer = &raft->peers[i];
         tally.asked += peer->asked;
@@ -94,28 +99,31 @@ static struct msk_raft_tally tally(const struct msk_raft *raft)
 }
 
 /* 3.5: a majority of those asked who did not abstain; denied and silent ones count against us. */
-static uint32_t quorum(const struct msk_raft_tally *tally)
+static uint32_t quorum(const struct tally *tally)
 {
     return (tally->asked - tally->abstained) / 2 + 1;
 }
 
+#define COUNTS(votes)                                                           \
+    MSK_F_U64("granted", (votes).granted), MSK_F_U64("denied", (votes).denied), \
+        MSK_F_U64("abstained", (votes).abstained), MSK_F_U64("quorum", quorum(&(votes)))
+
 /* W-1: whoever abstains says that our log is ahead of its own, which plain Raft would grant. So these and the granted
  * votes together must come from a majority of the declared members. */
-static bool reaches_floor(const struct msk_raft *raft, const struct msk_raft_tally *tally)
+static bool reaches_floor(const struct msk_raft *raft, const struct tally *tally)
 {
     return tally->granted + tally->abstained >= msk_raft_floor(raft);
 }
 
 void msk_raft_check_election(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    struct msk_raft_tally votes = tally(raft);
+    struct tally votes = tally(raft);
     raft->quorum = quorum(&votes);
     if (votes.granted < raft->quorum || !reaches_floor(raft, &votes))
         return;
-    MSK_EMIT(
-        out, &raft->config.group, ELECTION_WON, MSK_F_U64("term", raft->hard.term), MSK_F_U64("granted", votes.granted),
-        MSK_F_U64("denied", votes.denied), MSK_F_U64("abstained", votes.abstained), MSK_F_U64("quorum", raft->quorum),
-        MSK_F_U64("floor", msk_raft_floor(raft)), MSK_F_U64("duration_ms", now.mono_ms - raft->election_started_ms));
+    MSK_EMIT(out, &raft->config.group, ELECTION_WON, MSK_F_U64("term", raft->hard.term), COUNTS(votes),
+             MSK_F_U64("floor", msk_raft_floor(raft)),
+             MSK_F_U64("duration_ms", now.mono_ms - raft->election_started_ms));
     msk_raft_lead(raft, now, out);
 }
 
@@ -126,21 +134,17 @@ void msk_raft_count_vote(struct msk_raft *raft, struct msk_now now, struct msk_r
         return;
     peer->answered = true;
     peer->answer = vote;
-    struct msk_raft_tally votes = tally(raft);
+    struct tally votes = tally(raft);
     MSK_EMIT(out, &raft->config.group, VOTE_RECEIVED, MSK_F_U64("term", raft->hard.term),
-             MSK_F_DIGEST("peer", &peer->id), MSK_F_TEXT("answer", msk_vote_name(vote)),
-             MSK_F_U64("granted", votes.granted), MSK_F_U64("denied", votes.denied),
-             MSK_F_U64("abstained", votes.abstained), MSK_F_U64("quorum", quorum(&votes)));
+             MSK_F_DIGEST("peer", &peer->id), MSK_F_TEXT("answer", msk_vote_name(vote)), COUNTS(votes));
     msk_raft_check_election(raft, now, out);
 }
 
 /* 3.4: the round is over without a majority; the next one asks again in a new term. */
 void msk_raft_candidate_timeout(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    struct msk_raft_tally votes = tally(raft);
-    MSK_EMIT(out, &raft->config.group, ELECTION_TIMEOUT, MSK_F_U64("term", raft->hard.term),
-             MSK_F_U64("granted", votes.granted), MSK_F_U64("denied", votes.denied),
-             MSK_F_U64("abstained", votes.abstained), MSK_F_U64("quorum", quorum(&votes)),
+    struct tally votes = tally(raft);
+    MSK_EMIT(out, &raft->config.group, ELECTION_TIMEOUT, MSK_F_U64("term", raft->hard.term), COUNTS(votes),
              MSK_F_U64("duration_ms", now.mono_ms - raft->election_started_ms));
     msk_raft_stand(raft, now, out);
 }

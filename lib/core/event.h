@@ -27,8 +27,8 @@ enum msk_event_kind {
 };
 
 enum msk_field_kind {
-    MSK_FIELD_U64,     /* JSON number: terms, indices, counts, milliseconds */
-    MSK_FIELD_ID64,    /* JSON string: 64-bit identifiers */
+    MSK_FIELD_U64,  /* JSON number, text above 2^53: terms, indices, counts, milliseconds */
+    MSK_FIELD_ID64, /* JSON string: 64-bit identifiers */
     MSK_FIELD_I64,
     MSK_FIELD_BOOL,
     MSK_FIELD_TEXT,    /* copied; NULL is JSON null */
@@ -87,8 +87,8 @@ struct msk_event_frame {
 };
 json_t *msk_event_to_json(const struct msk_event *event, const struct msk_event_frame *frame);
 
-/* The sentence, without a line end, appended to `out`. A brace without its field reads "?". Texts are cut and cleaned of
- * what could disturb a terminal, long lists cut. */
+/* The sentence, without a line end, appended to `out`. A brace without its field reads "?". Texts are cut and cleaned
+ * of what could disturb a terminal, long lists cut. */
 void msk_event_sentence(const struct msk_event *event, struct msk_builder *out);
 
 /* Copy and free what an event owns (texts, lists). 0 or MSK_E_NOMEM. */

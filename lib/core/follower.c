@@ -64,7 +64,8 @@ static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struc
 {
     struct msk_cursor theirs = end_of(append);
     bool ahead = msk_cursor_compare(msk_log_last(&raft->log), theirs) > 0;
-    msk_raft_lose_leader(raft, "it lacks committed entries", out);
+    bool was_followed = raft->leader_term == raft->hard.term;
+    msk_raft_lose_leader(raft, was_followed ? "it lacks committed entries" : "a new term began", out);
     raft->online = false;
     if (!ahead || raft->config.preference == MSK_PREFER_OBSERVER)
         msk_raft_arm_follower(raft, now);

@@ -26,8 +26,8 @@ struct msk_raft_config {
     uint64_t election_timeout_ms, election_timeout_jitter_ms, bootstrap_delay_ms;
     enum msk_preference preference;
     uint32_t reluctant_factor; /* 0: MSK_RELUCTANT_DEFAULT */
-    uint32_t members;     /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
-    bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
+    uint32_t members;          /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
+    bool reference_rules;      /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;
     uint64_t *sequence; /* the last number given to a record: one count for all groups of a node, outlives the raft */
 };

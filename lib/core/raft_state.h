@@ -20,11 +20,6 @@ struct msk_raft_peer {
     uint64_t acked; /* ... and has the log up to here */
 };
 
-/* The answers to our candidacy, our own vote among them. */
-struct msk_raft_tally {
-    uint32_t asked, granted, denied, abstained;
-};
-
 struct msk_raft {
     struct msk_raft_config config;
     struct msk_random random;

@@ -392,6 +392,20 @@ static void a_leader_that_turns_out_to_lack_something_is_left(void **state)
     world_free(world);
 }
 
+static void a_later_leader_that_lacks_something_replaces_nobody(void **state)
+{
+    (void)state;
+    struct world *world = follower_of(NULL, "1111", 3);
+    hide(world, MSK_EVENT_APPEND_RECEIVED);
+    send_append(world, 2, at(1, 4), "", 3);
+    struct msk_raft_message message = append(world, 3, 6, at(1, 2), 0);
+    receive(world, 1, 3, &message);
+    expect(world, "1 leader of term 5 is 2\n"
+                  "1 leader 2 of term 5 is gone: a new term began\n"
+                  "1 3 leads without entries committed here: its log ends at (1,2), committed here (1,3)\n");
+    world_free(world);
+}
+
 /* W-3, which the defence prevents. */
 static void the_reference_cuts_what_is_committed(void **state)
 {
@@ -454,6 +468,7 @@ int main(void)
         cmocka_unit_test(it_is_not_where_its_log_is_ahead),
         cmocka_unit_test(an_observer_only_reports_it),
         cmocka_unit_test(a_leader_that_turns_out_to_lack_something_is_left),
+        cmocka_unit_test(a_later_leader_that_lacks_something_replaces_nobody),
         cmocka_unit_test(the_reference_cuts_what_is_committed),
         cmocka_unit_test(without_memory_nothing_is_claimed),
     };

@@ -154,7 +154,7 @@ static inline void tell(struct world *world, int number, const struct msk_event 
     msk_builder_free(&sentence);
 }
 
-/* One leader a term, whatever happens: checked after every step of every test. */
+/* One leader a term, whatever happens: noted after every step. */
 static inline void note_leader(struct world *world, int number)
 {
     const struct msk_raft *raft = raft_of(world, number);
@@ -298,7 +298,7 @@ static inline void start_all(struct world *world)
     bond_all(world);
 }
 
-/* Its process is gone; its disk stays. The others notice by the silence, or at once with `bonds_too`. */
+/* Its process is gone; its disk stays. The others notice by the silence, or at once by unbond_from_all. */
 static inline void crash(struct world *world, int number)
 {
     struct member *member = &world->members[number];

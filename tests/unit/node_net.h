@@ -1,0 +1,695 @@
+/* node_net.h: several whole nodes on a network in memory, in virtual time: connections that open, carry frames in order,
+ * close, and stall while a pair is cut, as QUIC connections do. A place on it may also be held by a test (node_fake.h).
+ *
+ * Places are numbered from 1; one seed decides everything. NODE_NET_TRACE=1 prints what happens. */
+#ifndef MSK_TESTS_NODE_NET_H
+#define MSK_TESTS_NODE_NET_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "core/node_parts.h"
+#include "crypto/identity.h"
+#include "wire/close_code.h"
+
+#define NET_PLACES_MAX  12
+#define NET_CONNS_MAX   4096
+#define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
+#define NET_FRAMES_MAX  64      /* kept for a test to look at, of one end */
+#define NET_IDLE_MS     30000   /* transport.md: idle timeout */
+#define NET_DIAL_MS     10000   /* a dial that nobody answers */
+#define NET_EPOCH_MS    INT64_C(1750000000000)
+
+struct net;
+struct net_conn;
+
+/* One way of a connection: what was written and has not arrived. */
+struct net_parcel {
+    struct net_parcel *next;
+    uint64_t due_ms;
+    bool is_close;
+    uint64_t code;
+    size_t len;
+    uint8_t data[];
+};
+
+struct net_end {
+    int place;
+    uint64_t link; /* of a node */
+    bool told;     /* it knows that the connection is over, or ended it */
+    struct net_parcel *inbox, **inbox_tail;
+    uint64_t last_due_ms, stalled_ms, retry_ms; /* since when a cut holds it up; the next retransmission */
+    /* for a place held by a test */
+    struct { uint8_t *data; size_t len; } frames[NET_FRAMES_MAX];
+    size_t frame_count;
+    bool closed;
+    uint64_t code; /* NET_CODE_TRANSPORT: without an application code */
+};
+#define NET_CODE_TRANSPORT UINT64_MAX
+
+struct net_conn {
+    int number;
+    enum msk_alpn alpn;
+    struct net_end ends[2]; /* the dialler's, the acceptor's */
+    bool opening, open;
+    uint64_t first_ms, try_ms, wait_ms, open_ms; /* of the handshake: begun, next packet, its backoff; when it is done */
+};
+
+/* A place held by a test hears of what happens there. */
+struct net_fake {
+    void *context;
+    void (*opened)(struct net *net, struct net_conn *conn, int end, void *context);
+    void (*frame)(struct net *net, struct net_conn *conn, int end, struct msk_bytes frame, void *context);
+    void (*closed)(struct net *net, struct net_conn *conn, int end, uint64_t code, void *context);
+};
+
+struct net_place {
+    struct net *net;
+    struct msk_node *node; /* NULL: nobody there, or a fake */
+    bool faked;
+    struct net_fake fake;
+    uint8_t secret[32];
+    struct msk_digest id;
+    struct msk_socket_addr address;
+    struct msk_actions actions, held;
+    uint64_t on_disk, disk_due_ms[64];
+    uint64_t disk_number[64];
+    size_t disk_count;
+    struct msk_hard_state disk; /* of its first group */
+    bool has_disk;
+    int64_t clock_skew_ms;
+    uint64_t generation_ms; /* started at */
+    unsigned events[MSK_EVENT_COUNT];
+    struct msk_event last[MSK_EVENT_COUNT];
+    uint64_t last_ms[MSK_EVENT_COUNT];
+};
+
+struct net {
+    struct net_place places[NET_PLACES_MAX + 1];
+    struct net_conn *conns[NET_CONNS_MAX];
+    size_t conn_count;
+    bool cut[NET_PLACES_MAX + 1][NET_PLACES_MAX + 1];
+    uint64_t now_ms, seed;
+    uint64_t delay_ms, jitter_ms, disk_ms;
+    double loss; /* probability that a first packet is lost and comes a retransmission later */
+    struct msk_random random;
+    struct msk_digest network_id;
+    bool trace;
+    uint64_t steps, wakeups;
+    uint64_t refresh_interval_ms, purge_after_ms;
+};
+
+static inline struct msk_now net_now(const struct net *net, int place)
+{
+    return (struct msk_now){.mono_ms = net->now_ms,
+                            .wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms + net->places[place].clock_skew_ms};
+}
+
+/* ---- making */
+
+static inline struct net *net_new(uint64_t seed)
+{
+    struct net *net = calloc(1, sizeof *net);
+    net->seed = seed;
+    net->now_ms = 1000;
+    net->delay_ms = 1;
+    net->trace = getenv("NODE_NET_TRACE") != NULL;
+    net->network_id = msk_digest_of_string("test network");
+    msk_random_seed(&net->random, seed);
+    for (int i = 1; i <= NET_PLACES_MAX; i++) {
+        struct net_place *place = &net->places[i];
+        struct msk_random random;
+        place->net = net;
+        msk_random_seed(&random, seed * 100 + (uint64_t)i);
+        for (size_t k = 0; k < sizeof place->secret; k++)
+            place->secret[k] = (uint8_t)msk_random_next(&random);
+        assert_int_equal(msk_ed25519_public(place->secret, &place->id), 0);
+        place->address = (struct msk_socket_addr){.version = MSK_IPV4, .ip = {10, 0, 0, (uint8_t)i}, .port = 7000};
+    }
+    return net;
+}
+
+static inline void net_clear_inbox(struct net_end *end)
+{
+    while (end->inbox) {
+        struct net_parcel *parcel = end->inbox;
+        end->inbox = parcel->next;
+        free(parcel);
+    }
+    end->inbox_tail = &end->inbox;
+}
+
+static inline void net_free(struct net *net)
+{
+    for (int i = 1; i <= NET_PLACES_MAX; i++) {
+        struct net_place *place = &net->places[i];
+        msk_node_free(place->node);
+        msk_actions_free(&place->actions);
+        msk_actions_free(&place->held);
+        for (int kind = 0; kind < MSK_EVENT_COUNT; kind++)
+            msk_event_free(&place->last[kind]);
+    }
+    for (size_t i = 0; i < net->conn_count; i++) {
+        for (int e = 0; e < 2; e++) {
+            net_clear_inbox(&net->conns[i]->ends[e]);
+            for (size_t k = 0; k < net->conns[i]->ends[e].frame_count; k++)
+                free(net->conns[i]->ends[e].frames[k].data);
+        }
+        free(net->conns[i]);
+    }
+    free(net);
+}
+
+static inline int net_place_of(const struct net *net, const struct msk_digest *id)
+{
+    for (int i = 1; i <= NET_PLACES_MAX; i++)
+        if (msk_digest_equal(&net->places[i].id, id))
+            return i;
+    return 0;
+}
+
+static inline void net_run(struct net *net, uint64_t until_ms);
+static inline void net_execute(struct net *net, int place);
+
+/* Defaults of the reference; tests change what they like before they join. */
+static inline struct msk_group_config net_group_config(const struct net *net, const char *name)
+{
+    (void)net;
+    struct msk_group_config config = {.key_source = "text",
+                                      .machine = "noop",
+                                      .heartbeat_interval_ms = 500,
+                                      .heartbeat_jitter_ms = 150,
+                                      .max_missed_heartbeats = 10,
+                                      .raft = {.heartbeat_interval_ms = 500,
+                                               .election_timeout_ms = 2000,
+                                               .election_timeout_jitter_ms = 500,
+                                               .bootstrap_delay_ms = 3000}};
+    config.key = msk_digest_of_string(name);
+    config.id = msk_digest_hashed(&config.key);
+    snprintf(config.alias, sizeof config.alias, "%s", name);
+    return config;
+}
+
+/* Start a node at a place, knowing the places in `bootstrap` (ended by 0, may be NULL). */
+static inline void net_start(struct net *net, int number, const int *bootstrap)
+{
+    struct net_place *place = &net->places[number];
+    struct msk_peer_address peers[NET_PLACES_MAX];
+    size_t count = 0;
+    for (; bootstrap && bootstrap[count]; count++)
+        peers[count] = (struct msk_peer_address){net->places[bootstrap[count]].id, net->places[bootstrap[count]].address};
+    struct msk_node_config config = {.network_id = net->network_id,
+                                     .bootstrap = peers,
+                                     .bootstrap_count = count,
+                                     .seed = net->seed * 1000 + net->now_ms * 10 + (uint64_t)number,
+                                     .refresh_interval_ms = net->refresh_interval_ms,
+                                     .purge_after_ms = net->purge_after_ms};
+    memcpy(config.secret, place->secret, sizeof config.secret);
+    struct msk_error err;
+    assert_int_equal(msk_node_new(&config, net_now(net, number), &place->node, &err), 0);
+    place->generation_ms = net->now_ms;
+    assert_int_equal(msk_node_set_addresses(place->node, net_now(net, number), &place->address, 1, &place->actions), 0);
+    net_execute(net, number);
+}
+
+static inline void net_join(struct net *net, int number, const struct msk_group_config *config)
+{
+    struct net_place *place = &net->places[number];
+    struct msk_error err = {0};
+    int rc = msk_node_join(place->node, net_now(net, number), config, place->has_disk ? &place->disk : NULL,
+                           &place->actions, &err);
+    if (rc < 0)
+        fail_msg("join: %s", err.text);
+    net_execute(net, number);
+}
+
+/* ---- connections */
+
+static inline uint64_t net_transit(struct net *net)
+{
+    uint64_t ms = net->delay_ms + msk_random_below(&net->random, net->jitter_ms + 1);
+    while (net->loss > 0 && msk_random_unit(&net->random) < net->loss)
+        ms += 3 * (net->delay_ms + net->jitter_ms) + 25; /* a probe timeout */
+    return ms;
+}
+
+static inline struct net_conn *net_conn_new(struct net *net, int from, int to, enum msk_alpn alpn, uint64_t link)
+{
+    assert_true(net->conn_count < NET_CONNS_MAX);
+    struct net_conn *conn = calloc(1, sizeof *conn);
+    *conn = (struct net_conn){.number = (int)net->conn_count,
+                              .alpn = alpn,
+                              .ends = {{.place = from, .link = link}, {.place = to}},
+                              .opening = true,
+                              .first_ms = net->now_ms,
+                              .try_ms = net->now_ms,
+                              .wait_ms = 1000};
+    for (int e = 0; e < 2; e++)
+        conn->ends[e].inbox_tail = &conn->ends[e].inbox;
+    net->conns[net->conn_count++] = conn;
+    return conn;
+}
+
+static inline struct net_conn *net_find(const struct net *net, int place, uint64_t link, int *end)
+{
+    for (size_t i = net->conn_count; i > 0; i--)
+        for (int e = 0; e < 2; e++)
+            if (link && net->conns[i - 1]->ends[e].place == place && net->conns[i - 1]->ends[e].link == link) {
+                *end = e;
+                return net->conns[i - 1];
+            }
+    return NULL;
+}
+
+/* Put something on its way to the other end. */
+static inline void net_post(struct net *net, struct net_conn *conn, int from, struct msk_bytes data, bool is_close,
+                            uint64_t code)
+{
+    struct net_end *to = &conn->ends[1 - from];
+    struct net_parcel *parcel = calloc(1, sizeof *parcel + data.len);
+    parcel->due_ms = net->now_ms + net_transit(net);
+    if (parcel->due_ms < to->last_due_ms)
+        parcel->due_ms = to->last_due_ms;
+    to->last_due_ms = parcel->due_ms;
+    parcel->is_close = is_close;
+    parcel->code = code;
+    parcel->len = data.len;
+    if (data.len)
+        memcpy(parcel->data, data.data, data.len);
+    *to->inbox_tail = parcel;
+    to->inbox_tail = &parcel->next;
+}
+
+/* The same at both ends of a connection, and at no other. */
+static inline int net_export(void *context, uint64_t link, struct msk_bytes label, uint8_t out[32])
+{
+    const struct net_place *place = context;
+    int end;
+    const struct net_conn *conn = net_find(place->net, (int)(place - place->net->places), link, &end);
+    if (!conn)
+        return MSK_E_NOTFOUND;
+    struct msk_bytes parts[] = {MSK_BYTES(&conn->number, sizeof conn->number), label};
+    struct msk_digest secret = msk_digest_of_parts(parts, 2);
+    memcpy(out, secret.bytes, sizeof secret.bytes);
+    return 0;
+}
+
+static inline void net_tell_opened(struct net *net, struct net_conn *conn, int end)
+{
+    struct net_end *here = &conn->ends[end];
+    struct net_place *place = &net->places[here->place];
+    if (here->told)
+        return;
+    if (place->faked) {
+        if (place->fake.opened)
+            place->fake.opened(net, conn, end, place->fake.context);
+        return;
+    }
+    if (end == 1)
+        here->link = msk_node_new_link(place->node);
+    const struct msk_link_info info = {.peer = net->places[conn->ends[1 - end].place].id,
+                                       .alpn = conn->alpn,
+                                       .dialled = end == 0,
+                                       .remote = net->places[conn->ends[1 - end].place].address,
+                                       .rtt_us = 2000 * net->delay_ms,
+                                       .export_secret = net_export,
+                                       .export_context = place};
+    msk_node_link_opened(place->node, net_now(net, here->place), here->link, &info, &place->actions);
+    net_execute(net, here->place);
+}
+
+static inline void net_tell_closed(struct net *net, struct net_conn *conn, int end, enum msk_closed_by by, uint64_t code)
+{
+    struct net_end *here = &conn->ends[end];
+    struct net_place *place = &net->places[here->place];
+    if (here->told)
+        return;
+    here->told = here->closed = true;
+    here->code = by == MSK_CLOSED_TRANSPORT ? NET_CODE_TRANSPORT : code;
+    net_clear_inbox(here);
+    if (place->faked && place->fake.closed)
+        place->fake.closed(net, conn, end, here->code, place->fake.context);
+    if (!place->node)
+        return;
+    const struct msk_link_close close = {.by = by, .code = code, .detail = by == MSK_CLOSED_TRANSPORT ? "timed out" : NULL};
+    msk_node_link_closed(place->node, net_now(net, here->place), here->link, &close, &place->actions);
+    net_execute(net, here->place);
+}
+
+/* An end closes with a code; the other hears of it once that gets through. */
+static inline void net_close(struct net *net, struct net_conn *conn, int end, uint64_t code)
+{
+    if (conn->ends[end].told)
+        return;
+    conn->ends[end].told = true;
+    net_clear_inbox(&conn->ends[end]);
+    if (conn->open)
+        net_post(net, conn, end, MSK_BYTES("", 0), true, code);
+    else
+        conn->opening = false;
+}
+
+/* ---- what nodes want done */
+
+static inline void net_note_event(struct net *net, int number, const struct msk_event *event)
+{
+    struct net_place *place = &net->places[number];
+    place->events[event->kind]++;
+    place->last_ms[event->kind] = net->now_ms;
+    msk_event_free(&place->last[event->kind]);
+    assert_int_equal(msk_event_copy(event, &place->last[event->kind]), 0);
+    if (!net->trace)
+        return;
+    struct msk_builder text;
+    msk_builder_init(&text, 4096);
+    msk_event_sentence(event, &text);
+    printf("%8llu %d %s: %.*s\n", (unsigned long long)net->now_ms, number, msk_event_name(event->kind), (int)text.len,
+           (const char *)text.data);
+    msk_builder_free(&text);
+}
+
+static inline void net_do(struct net *net, int number, const struct msk_action *action)
+{
+    struct net_place *place = &net->places[number];
+    int end;
+    struct net_conn *conn = action->kind == MSK_ACTION_SEND || action->kind == MSK_ACTION_CLOSE
+                                ? net_find(net, number, action->link, &end)
+                                : NULL;
+    switch (action->kind) {
+    case MSK_ACTION_EVENT:
+        net_note_event(net, number, &action->event);
+        break;
+    case MSK_ACTION_PERSIST:
+        assert_true(place->disk_count < 64);
+        place->disk_due_ms[place->disk_count] = net->now_ms + net->disk_ms;
+        place->disk_number[place->disk_count++] = action->persist.sequence;
+        place->disk = action->persist.hard;
+        break;
+    case MSK_ACTION_DIAL: {
+        int to = 0;
+        for (size_t i = 0; i < action->dial.addresses.count && !to; i++)
+            if (action->dial.addresses.items[i].ip.ip[0] == 10)
+                to = action->dial.addresses.items[i].ip.ip[3];
+        net_conn_new(net, number, to, action->dial.alpn, action->link);
+        break;
+    }
+    case MSK_ACTION_SEND:
+        if (action->after > place->on_disk)
+            msk_act_send(&place->held, action->link, MSK_BYTES(action->send.data, action->send.len), action->after);
+        else if (conn && !conn->ends[end].told && conn->open)
+            net_post(net, conn, end, MSK_BYTES(action->send.data, action->send.len), false, 0);
+        break;
+    case MSK_ACTION_CLOSE:
+        if (conn)
+            net_close(net, conn, end, action->close.code);
+        break;
+    case MSK_ACTION_RAFT:
+        fail_msg("a raft action left the node");
+    }
+}
+
+static inline void net_execute(struct net *net, int number)
+{
+    struct net_place *place = &net->places[number];
+    struct msk_actions list = place->actions;
+    msk_actions_init(&place->actions);
+    for (size_t i = 0; i < list.count; i++)
+        net_do(net, number, &list.items[i]);
+    assert_int_equal(list.error, 0);
+    msk_actions_free(&list);
+}
+
+static inline void net_disk_done(struct net *net, int number)
+{
+    struct net_place *place = &net->places[number];
+    place->on_disk = place->disk_number[0];
+    place->has_disk = true;
+    place->disk_count--;
+    memmove(place->disk_due_ms, place->disk_due_ms + 1, place->disk_count * sizeof place->disk_due_ms[0]);
+    memmove(place->disk_number, place->disk_number + 1, place->disk_count * sizeof place->disk_number[0]);
+    struct msk_actions held = place->held;
+    msk_actions_init(&place->held);
+    for (size_t i = 0; i < held.count; i++)
+        net_do(net, number, &held.items[i]);
+    msk_actions_free(&held);
+    msk_node_persisted(place->node, net_now(net, number), place->on_disk, &place->actions);
+    net_execute(net, number);
+}
+
+/* ---- time */
+
+static inline bool net_reachable(const struct net *net, int a, int b)
+{
+    const struct net_place *to = &net->places[b];
+    return b > 0 && !net->cut[a][b] && (to->node || to->faked);
+}
+
+/* The handshake of a dial: the first packet gets through now, or is sent again later. */
+static inline void net_step_opening(struct net *net, struct net_conn *conn)
+{
+    int from = conn->ends[0].place, to = conn->ends[1].place;
+    if (conn->open_ms) { /* the answer is back */
+        if (net->cut[from][to] || net->cut[to][from]) {
+            conn->open_ms += 500;
+            return;
+        }
+        conn->opening = false;
+        conn->open = true;
+        net_tell_opened(net, conn, 1);
+        net_tell_opened(net, conn, 0);
+    } else if (net->now_ms - conn->first_ms >= NET_DIAL_MS) {
+        conn->opening = false;
+        net_tell_closed(net, conn, 0, MSK_CLOSED_TRANSPORT, 0);
+    } else if (net_reachable(net, from, to) && !net->cut[to][from]) {
+        conn->open_ms = net->now_ms + net_transit(net) + net_transit(net);
+    } else {
+        conn->try_ms = net->now_ms + conn->wait_ms;
+        conn->wait_ms *= 2;
+    }
+}
+
+static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
+{
+    struct net_end *here = &conn->ends[end];
+    struct net_place *place = &net->places[here->place];
+    struct net_parcel *parcel = here->inbox;
+    int from = conn->ends[1 - end].place;
+    if (net->cut[from][here->place]) { /* sent again until it gets through, or the connection is given up */
+        here->stalled_ms = here->stalled_ms ? here->stalled_ms : net->now_ms;
+        uint64_t waited_ms = net->now_ms - here->stalled_ms;
+        here->retry_ms = net->now_ms + (waited_ms < 100 ? 100 : waited_ms < 2000 ? waited_ms : 2000);
+        if (waited_ms >= NET_IDLE_MS) {
+            net_clear_inbox(here);
+            net_tell_closed(net, conn, 0, MSK_CLOSED_TRANSPORT, 0);
+            net_tell_closed(net, conn, 1, MSK_CLOSED_TRANSPORT, 0);
+        }
+        return;
+    }
+    here->stalled_ms = here->retry_ms = 0;
+    here->inbox = parcel->next;
+    if (!here->inbox)
+        here->inbox_tail = &here->inbox;
+    if (here->told) {
+        /* lost */
+    } else if (!place->node && !place->faked) {
+        here->told = true; /* nobody there any more: silence */
+    } else if (place->generation_ms > conn->first_ms) { /* another process than the connection's: a stateless reset */
+        here->told = true;
+        net_tell_closed(net, conn, 1 - end, MSK_CLOSED_TRANSPORT, 0);
+    } else if (parcel->is_close) {
+        net_tell_closed(net, conn, end, MSK_CLOSED_PEER, parcel->code);
+    } else if (place->faked) {
+        if (here->frame_count < NET_FRAMES_MAX) {
+            here->frames[here->frame_count].data = memcpy(malloc(parcel->len + 1), parcel->data, parcel->len);
+            here->frames[here->frame_count++].len = parcel->len;
+        }
+        if (place->fake.frame)
+            place->fake.frame(net, conn, end, MSK_BYTES(parcel->data, parcel->len), place->fake.context);
+    } else if (parcel->len > msk_node_link_frame_max(place->node, here->link)) {
+        fail_msg("a frame above the limit");
+    } else {
+        msk_node_link_frame(place->node, net_now(net, here->place), here->link, MSK_BYTES(parcel->data, parcel->len),
+                            &place->actions);
+        net_execute(net, here->place);
+    }
+    free(parcel);
+}
+
+static inline uint64_t net_inbox_due(const struct net_end *end)
+{
+    if (!end->inbox)
+        return MSK_NEVER;
+    return end->retry_ms > end->inbox->due_ms ? end->retry_ms : end->inbox->due_ms;
+}
+
+static inline uint64_t net_opening_due(const struct net_conn *conn)
+{
+    return !conn->opening ? MSK_NEVER : conn->open_ms ? conn->open_ms : conn->try_ms;
+}
+
+static inline uint64_t net_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t net_next(const struct net *net)
+{
+    uint64_t next = MSK_NEVER;
+    for (size_t i = 0; i < net->conn_count; i++) {
+        next = net_min(next, net_opening_due(net->conns[i]));
+        for (int e = 0; e < 2; e++)
+            next = net_min(next, net_inbox_due(&net->conns[i]->ends[e]));
+    }
+    for (int i = 1; i <= NET_PLACES_MAX; i++) {
+        const struct net_place *place = &net->places[i];
+        if (place->node)
+            next = net_min(next, msk_node_deadline(place->node));
+        if (place->node && place->disk_count)
+            next = net_min(next, place->disk_due_ms[0]);
+    }
+    return next;
+}
+
+static inline void net_step(struct net *net)
+{
+    if (++net->steps > NET_STEPS_MAX)
+        fail_msg("a storm at %llu ms", (unsigned long long)net->now_ms);
+    for (size_t i = 0; i < net->conn_count; i++) {
+        struct net_conn *conn = net->conns[i];
+        if (net_opening_due(conn) <= net->now_ms)
+            net_step_opening(net, conn);
+        for (int e = 0; e < 2; e++)
+            while (net_inbox_due(&conn->ends[e]) <= net->now_ms)
+                net_deliver(net, conn, e);
+    }
+    for (int i = 1; i <= NET_PLACES_MAX; i++) {
+        struct net_place *place = &net->places[i];
+        while (place->node && place->disk_count && place->disk_due_ms[0] <= net->now_ms)
+            net_disk_done(net, i);
+        if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
+            net->wakeups++;
+            msk_node_tick(place->node, net_now(net, i), &place->actions);
+            net_execute(net, i);
+        }
+    }
+}
+
+static inline void net_run(struct net *net, uint64_t until_ms)
+{
+    for (;;) {
+        uint64_t next = net_next(net);
+        if (next > until_ms)
+            break;
+        if (next > net->now_ms)
+            net->now_ms = next;
+        net_step(net);
+    }
+    net->now_ms = until_ms > net->now_ms ? until_ms : net->now_ms;
+}
+
+static inline void net_run_for(struct net *net, uint64_t ms)
+{
+    net_run(net, net->now_ms + ms);
+}
+
+/* Run until the condition holds; the milliseconds it took, or UINT64_MAX after `limit_ms`. */
+#define NET_UNTIL(net, limit_ms, condition)                                                                            \
+    __extension__({                                                                                                    \
+        uint64_t begun_ = (net)->now_ms, took_ = UINT64_MAX;                                                           \
+        while (took_ == UINT64_MAX && (net)->now_ms <= begun_ + (limit_ms)) {                                          \
+            if (condition)                                                                                             \
+                took_ = (net)->now_ms - begun_;                                                                        \
+            else {                                                                                                     \
+                uint64_t next_ = net_next(net);                                                                        \
+                net_run(net, next_ > (net)->now_ms && next_ != MSK_NEVER ? next_ : (net)->now_ms + 1);                 \
+            }                                                                                                          \
+        }                                                                                                              \
+        took_;                                                                                                         \
+    })
+
+/* ---- faults */
+
+static inline void net_cut(struct net *net, int a, int b, bool on)
+{
+    net->cut[a][b] = net->cut[b][a] = on;
+}
+
+/* The process is gone without a word. */
+static inline void net_kill(struct net *net, int number)
+{
+    struct net_place *place = &net->places[number];
+    msk_node_free(place->node);
+    place->node = NULL;
+    msk_actions_clear(&place->actions);
+    msk_actions_clear(&place->held);
+    place->disk_count = 0;
+    for (size_t i = 0; i < net->conn_count; i++)
+        for (int e = 0; e < 2; e++)
+            if (net->conns[i]->ends[e].place == number) {
+                net->conns[i]->ends[e].told = true;
+                net->conns[i]->ends[e].link = 0;
+            }
+}
+
+/* ---- looking */
+
+static inline bool net_bonded(const struct net *net, int a, int b, const struct msk_digest *group)
+{
+    return net->places[a].node && msk_node_is_bonded(net->places[a].node, group, &net->places[b].id);
+}
+
+/* Whether places 1 to `count` are all bonded with each other, as both ends see it. */
+static inline bool net_full_mesh(const struct net *net, int count, const struct msk_digest *group)
+{
+    for (int a = 1; a <= count; a++)
+        for (int b = 1; b <= count; b++)
+            if (a != b && !net_bonded(net, a, b, group))
+                return false;
+    return true;
+}
+
+static inline unsigned net_events(const struct net *net, int place, enum msk_event_kind kind)
+{
+    return net->places[place].events[kind];
+}
+
+/* Connections of a protocol ever begun between two places, either way. */
+static inline unsigned net_conn_total(const struct net *net, int a, int b, enum msk_alpn alpn)
+{
+    unsigned total = 0;
+    for (size_t i = 0; i < net->conn_count; i++) {
+        const struct net_end *ends = net->conns[i]->ends;
+        total += net->conns[i]->alpn == alpn && ((ends[0].place == a && ends[1].place == b) ||
+                                                 (ends[0].place == b && ends[1].place == a));
+    }
+    return total;
+}
+
+static inline struct msk_group_view net_view(const struct net *net, int place, const struct msk_digest *group)
+{
+    struct msk_group_view view = {0};
+    if (net->places[place].node)
+        assert_int_equal(msk_node_group_view(net->places[place].node, group, &view), 0);
+    return view;
+}
+
+/* The one leader that all of 1 to `count` agree on, or 0. */
+static inline int net_leader(const struct net *net, int count, const struct msk_digest *group)
+{
+    struct msk_group_view first = net_view(net, 1, group);
+    for (int i = 1; i <= count; i++) {
+        struct msk_group_view view = net_view(net, i, group);
+        if (!view.raft.has_leader || !msk_digest_equal(&view.raft.leader, &first.raft.leader))
+            return 0;
+    }
+    return net_place_of(net, &first.raft.leader);
+}
+
+#endif
