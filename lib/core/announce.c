@@ -238,18 +238,11 @@ bool msk_announcer_departed(const struct msk_announcer *announcer)
 
 /* ---- finding neighbours */
 
-/* Its addresses are found by find_addresses. */
-static void join(struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer,
-                 struct msk_actions *out)
-{
-    msk_gossip_join(announcer->gossip, now, peer, &(struct msk_socket_addr_seq){NULL, 0}, out);
-}
-
 static void join_bootstrap(struct msk_announcer *announcer, struct msk_now now, size_t wanted, struct msk_actions *out)
 {
     size_t count = announcer->bootstrap_count, first = (size_t)msk_random_below(&announcer->random, count);
     for (size_t i = 0; i < count && i < wanted; i++)
-        join(announcer, now, &announcer->bootstrap[(first + i) % count].peer, out);
+        msk_gossip_join(announcer->gossip, now, &announcer->bootstrap[(first + i) % count].peer, out);
 }
 
 static void join_known(struct msk_announcer *announcer, struct msk_now now, size_t wanted, struct msk_actions *out)
@@ -258,7 +251,7 @@ static void join_known(struct msk_announcer *announcer, struct msk_now now, size
     size_t first = (size_t)msk_random_below(&announcer->random, catalog->count);
     for (size_t i = 0; i < catalog->count && i < wanted; i++) {
         const struct msk_catalog_record *record = &catalog->records[(first + i) % catalog->count];
-        join(announcer, now, &record->entry->entry.address.peer_id, out);
+        msk_gossip_join(announcer->gossip, now, &record->entry->entry.address.peer_id, out);
     }
 }
 
@@ -299,7 +292,7 @@ static void seek_silent_peer(struct msk_announcer *announcer, struct msk_now now
             chosen = peer;
     }
     if (chosen)
-        join(announcer, now, chosen, out);
+        msk_gossip_join(announcer->gossip, now, chosen, out);
     announcer->seek_ms = now.mono_ms + MSK_SEEK_INTERVAL_MS;
 }
 

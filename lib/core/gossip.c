@@ -202,45 +202,29 @@ void msk_gossip_free(struct msk_gossip *gossip)
     msk_free(gossip);
 }
 
-/* Encode peer data into `out`, which is large enough for MSK_GOSSIP_ADDRESSES. */
-static int encode_peer_data(const struct msk_socket_addr_seq *addresses, struct msk_builder *out)
-{
-    struct msk_peer_data data = {.addresses = *addresses};
-    if (data.addresses.count > MSK_GOSSIP_ADDRESSES)
-        data.addresses.count = MSK_GOSSIP_ADDRESSES;
-    msk_builder_init(out, MSK_PEER_DATA_MAX);
-    return msk_encode(MSK_TYPE(peer_data), &data, out);
-}
-
 int msk_gossip_set_addresses(struct msk_gossip *gossip, const struct msk_transport_addr_set *addresses)
 {
     struct msk_socket_addr ips[MSK_GOSSIP_ADDRESSES];
-    struct msk_socket_addr_seq list = {ips, 0};
-    for (size_t i = 0; i < addresses->count && list.count < MSK_GOSSIP_ADDRESSES; i++)
+    struct msk_peer_data data = {.addresses = {ips, 0}};
+    for (size_t i = 0; i < addresses->count && data.addresses.count < MSK_GOSSIP_ADDRESSES; i++)
         if (addresses->items[i].kind == MSK_ADDR_IP)
-            ips[list.count++] = addresses->items[i].ip;
-    struct msk_builder data;
-    int error = encode_peer_data(&list, &data);
+            ips[data.addresses.count++] = addresses->items[i].ip;
+    struct msk_builder encoded;
+    msk_builder_init(&encoded, MSK_PEER_DATA_MAX);
+    int error = msk_encode(MSK_TYPE(peer_data), &data, &encoded);
     if (error == 0)
-        msk_hyparview_set_data(&gossip->membership, msk_builder_view(&data));
-    msk_builder_free(&data);
+        msk_hyparview_set_data(&gossip->membership, msk_builder_view(&encoded));
+    msk_builder_free(&encoded);
     return error;
 }
 
 void msk_gossip_join(struct msk_gossip *gossip, struct msk_now now, const struct msk_digest *peer,
-                     const struct msk_socket_addr_seq *addresses, struct msk_actions *out)
+                     struct msk_actions *out)
 {
     if (gossip->left)
         return;
     enter(gossip, now, out);
-    struct msk_builder data;
-    if (encode_peer_data(addresses, &data) == 0)
-        msk_hyparview_join(
-            &gossip->membership,
-            &(struct msk_peer_info){.peer_id = *peer, .has_data = true, .data = msk_builder_view(&data)});
-    else
-        out->error = MSK_E_NOMEM;
-    msk_builder_free(&data);
+    msk_hyparview_join(&gossip->membership, peer);
 }
 
 int msk_gossip_broadcast(struct msk_gossip *gossip, struct msk_now now, struct msk_bytes content,
@@ -269,6 +253,12 @@ void msk_gossip_leave(struct msk_gossip *gossip, struct msk_now now, struct msk_
 
 /* ---- what the connections say */
 
+/* An open connection that serves nothing at present. */
+static bool is_strangers(const struct msk_gossip *gossip, const struct msk_gossip_link *link)
+{
+    return link->open && !msk_hyparview_wants(&gossip->membership, &link->peer);
+}
+
 /* Room for a new connection: the one of a stranger that has been silent longest makes it. */
 static bool make_room(struct msk_gossip *gossip)
 {
@@ -277,8 +267,7 @@ static bool make_room(struct msk_gossip *gossip)
     struct msk_gossip_link *idlest = NULL;
     for (size_t i = 0; i < gossip->links.count; i++) {
         struct msk_gossip_link *link = &gossip->links.items[i];
-        if (link->open && !msk_hyparview_wants(&gossip->membership, &link->peer) &&
-            (!idlest || link->active_ms < idlest->active_ms))
+        if (is_strangers(gossip, link) && (!idlest || link->active_ms < idlest->active_ms))
             idlest = link;
     }
     if (!idlest)
@@ -375,7 +364,7 @@ void msk_gossip_stream_ended(struct msk_gossip *gossip, struct msk_now now, uint
         return;
     msk_gossip_link_forget_stream(link, stream);
     /* After a goodbye the reference waits for the other side to close (wire.md C.1). */
-    if (link->stream_count == 0 && !msk_hyparview_wants(&gossip->membership, &link->peer))
+    if (link->stream_count == 0 && is_strangers(gossip, link))
         close_link(gossip, link, 0, true);
 }
 
@@ -395,16 +384,11 @@ void msk_gossip_link_closed(struct msk_gossip *gossip, struct msk_now now, uint6
 
 /* ---- time, looking in */
 
-static bool is_idle(const struct msk_gossip *gossip, const struct msk_gossip_link *link)
-{
-    return link->open && !msk_hyparview_wants(&gossip->membership, &link->peer);
-}
-
 static void close_idle_links(struct msk_gossip *gossip)
 {
     for (size_t i = gossip->links.count; i-- > 0;) {
         struct msk_gossip_link *link = &gossip->links.items[i];
-        if (is_idle(gossip, link) && link->active_ms + MSK_GOSSIP_IDLE_MS <= gossip->now_ms)
+        if (is_strangers(gossip, link) && link->active_ms + MSK_GOSSIP_IDLE_MS <= gossip->now_ms)
             close_link(gossip, link, 0, true);
     }
 }
@@ -428,7 +412,7 @@ uint64_t msk_gossip_deadline(const struct msk_gossip *gossip)
         deadline = msk_plumtree_deadline(&gossip->broadcast);
     for (size_t i = 0; i < gossip->links.count; i++) {
         const struct msk_gossip_link *link = &gossip->links.items[i];
-        if (is_idle(gossip, link) && link->active_ms + MSK_GOSSIP_IDLE_MS < deadline)
+        if (is_strangers(gossip, link) && link->active_ms + MSK_GOSSIP_IDLE_MS < deadline)
             deadline = link->active_ms + MSK_GOSSIP_IDLE_MS;
     }
     return deadline;

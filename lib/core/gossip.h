@@ -47,9 +47,9 @@ void msk_gossip_free(struct msk_gossip *gossip);
 /* The addresses others are told to dial us at, from now on: the first MSK_GOSSIP_ADDRESSES. 0 or MSK_E_NOMEM. */
 int msk_gossip_set_addresses(struct msk_gossip *gossip, const struct msk_transport_addr_set *addresses);
 
-/* Ask a peer to let us in; `addresses` may be empty where the owner knows them. */
+/* Ask a peer to let us in; the owner knows its addresses. */
 void msk_gossip_join(struct msk_gossip *gossip, struct msk_now now, const struct msk_digest *peer,
-                     const struct msk_socket_addr_seq *addresses, struct msk_actions *out);
+                     struct msk_actions *out);
 
 /* Tell everybody. 0, MSK_E_LIMIT (above MSK_GOSSIP_CONTENT_MAX: never sent), MSK_E_UNREACHABLE (no neighbour),
  * MSK_E_EXISTS (the same content within MSK_ID_MEMORY_MS), MSK_E_CLOSED (left), MSK_E_NOMEM. */

@@ -346,12 +346,12 @@ void msk_hyparview_receive(struct msk_hyparview *view, uint64_t now_ms, const st
 
 /* ---- the rest */
 
-void msk_hyparview_join(struct msk_hyparview *view, const struct msk_peer_info *peer)
+void msk_hyparview_join(struct msk_hyparview *view, const struct msk_digest *peer)
 {
-    if (is_self(view, &peer->peer_id))
+    if (is_self(view, peer))
         return;
-    struct msk_peer_info self = msk_view_info(&view->self);
-    say(view, peer,
+    struct msk_peer_info self = msk_view_info(&view->self), to = {.peer_id = *peer};
+    say(view, &to,
         &(struct msk_membership){.kind = MSK_MEMBERSHIP_JOIN, .join = {.has_data = self.has_data, .data = self.data}});
 }
 

@@ -23,8 +23,9 @@
 #define MSK_WALK_TTL_MAX      6                                              /* a longer walk is cut when it comes by */
 #define MSK_ASKED_MAX         11 /* peers asked to be neighbours and not answered yet, before strangers can add more */
 #define MSK_PENDING_MAX       (MSK_ASKED_MAX + MSK_ACTIVE_MAX)
-#define MSK_REFUSED_PAUSE_MS  60000 /* a peer that refused is not asked again so soon: both views may stay as they are \
-                                     */
+#define MSK_REFUSED_PAUSE_MS                                                                 \
+    60000 /* a peer that refused is not asked again so soon: both views may stay as they are \
+           */
 
 struct msk_hyparview {
     struct msk_view_peer self;
@@ -43,7 +44,7 @@ void msk_hyparview_init(struct msk_hyparview *view, const struct msk_digest *sel
 void msk_hyparview_set_data(struct msk_hyparview *view, struct msk_bytes data);
 
 /* Ask a peer to let us in. Nothing more happens if it does not answer. */
-void msk_hyparview_join(struct msk_hyparview *view, const struct msk_peer_info *peer);
+void msk_hyparview_join(struct msk_hyparview *view, const struct msk_digest *peer);
 
 /* One message; the rows of wire.md C.4. */
 void msk_hyparview_receive(struct msk_hyparview *view, uint64_t now_ms, const struct msk_digest *from,

@@ -274,7 +274,7 @@ static void join_somebody(struct node *node)
         struct node *other = &world.nodes[below(world.node_count)];
         if (other == node || !other->live)
             continue;
-        msk_gossip_join(node->gossip, now(), &other->id, &(struct msk_socket_addr_seq){NULL, 0}, &world.actions);
+        msk_gossip_join(node->gossip, now(), &other->id, &world.actions);
         carry_out(node);
         return;
     }
