@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "cli/visible.h"
 
 #define READ_SIZE 4096
 
@@ -68,4 +69,17 @@ int msk_input_read_json(const char *path, size_t max, json_t **out, struct msk_e
     }
     msk_builder_free(&text);
     return rc;
+}
+
+int msk_input_bad_digit(const char *name, struct msk_bytes text, size_t offset, struct msk_error *err)
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        column = text.data[i] == '\n' ? 1 : column + 1;
+        line += text.data[i] == '\n';
+    }
+    char shown[MSK_VISIBLE_SIZE];
+    msk_visible((char[]){(char)text.data[offset], 0}, shown);
+    return msk_fail(err, MSK_E_INVALID, "%s: line %zu, column %zu: %s is no hex digit", name, line, column,
+                    text.data[offset] ? shown : "a zero byte");
 }

@@ -17,6 +17,9 @@ int msk_input_read(const char *path, struct msk_builder *out, mode_t *mode, stru
  */
 int msk_input_read_json(const char *path, size_t max, json_t **out, struct msk_error *err);
 
+/* Fail with "NAME: line L, column C: ... is no hex digit" for the byte at `offset`. Returns MSK_E_INVALID. */
+int msk_input_bad_digit(const char *name, struct msk_bytes text, size_t offset, struct msk_error *err);
+
 /* How a file is called in error texts: its name, or "standard input". */
 const char *msk_input_name(const char *path);
 

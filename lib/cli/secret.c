@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/output.h"
-#include "cli/visible.h"
 #include "crypto/identity.h"
 
 #define HEX_LEN        (2 * MSK_DIGEST_LEN)
@@ -59,20 +58,6 @@ void msk_key_file_free(struct msk_builder *text)
     msk_builder_free(text);
 }
 
-/* Fail with the place of byte `offset` as an editor counts it. */
-static int bad_digit(const char *path, struct msk_bytes text, size_t offset, struct msk_error *err)
-{
-    size_t line = 1, column = 1;
-    for (size_t i = 0; i < offset; i++) {
-        column = text.data[i] == '\n' ? 1 : column + 1;
-        line += text.data[i] == '\n';
-    }
-    char shown[MSK_VISIBLE_SIZE];
-    msk_visible((char[]){(char)text.data[offset], 0}, shown);
-    return msk_fail(err, MSK_E_INVALID, "%s: line %zu, column %zu: %s is no hex digit", msk_input_name(path), line,
-                    column, text.data[offset] ? shown : "a zero byte");
-}
-
 /* Exactly 64 hex digits. */
 static int parse_hex(const char *path, struct msk_bytes text, uint8_t out[MSK_DIGEST_LEN], struct msk_error *err)
 {
@@ -80,7 +65,7 @@ static int parse_hex(const char *path, struct msk_bytes text, uint8_t out[MSK_DI
     if (msk_hex_decode((const char *)text.data, text.len, out, MSK_DIGEST_LEN, &offset) == 0)
         return 0;
     if (offset < text.len)
-        return bad_digit(path, text, offset, err);
+        return msk_input_bad_digit(msk_input_name(path), text, offset, err);
     return msk_fail(err, MSK_E_INVALID, "%s: %zu hex digits where %d are expected", msk_input_name(path), text.len,
                     HEX_LEN);
 }

@@ -3,8 +3,8 @@
  *
  * Choices where the specification leaves room:
  * - Handshake lists (W-33): HandshakeStart to a peer that never proved the key in this run carries an empty list, since
- *   it is sent before the peer proves anything; HandshakeEnd, sent after the proof was checked, always carries the full
- *   one. Both ends of a new bond also tell their other bonds (BondFormed), so the mesh completes from either side.
+ *   it is sent before the peer proves anything; once it has, the same entries follow as BondFormed. HandshakeEnd, sent
+ *   after the proof was checked, always carries the full list. So both sides learn at once whom the other knows.
  * - Entries from lists and BondFormed are offered to the catalog under its rules, so that their owners need not be
  *   answered with 401 when they dial first.
  * - A peer known only through others is synced with before it is dialled: it would answer 401 otherwise.

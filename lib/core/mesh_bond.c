@@ -250,7 +250,7 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
     link->owner = MSK_OWNER_GROUP;
     link->object = mesh->events.group;
     msk_mesh_complete(mesh, now, bond, out);
-    msk_member_list(member, &start->bonds, false);
+    msk_member_list(member, &start->bonds);
     msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
@@ -269,6 +269,14 @@ static void violation(struct msk_mesh *mesh, struct msk_now now, struct msk_bond
         msk_mesh_dial_over(mesh, now, member, MSK_CLOSED_LOCAL, MSK_CLOSE_PROTOCOL_VIOLATION, text, out);
     else
         msk_mesh_end(mesh, now, member, MSK_CLOSE_PROTOCOL_VIOLATION, false, out);
+}
+
+/* What HandshakeStart did not say to a peer that had proved nothing yet: whom we are bonded with (mesh.h). */
+static void tell_bonds(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
+{
+    for (size_t i = 0; member->bond && i < mesh->member_count; i++)
+        if (mesh->members[i]->bond && mesh->members[i] != member)
+            msk_bond_send_entry(member->bond, MSK_BOND_FORMED, mesh->members[i]->entry, out);
 }
 
 /* Memory running out is our own fault, not the peer's. */
@@ -293,8 +301,11 @@ static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bo
     }
     member->dial = NULL;
     mesh->dial_count--;
+    bool list_withheld = !member->proven;
     msk_mesh_complete(mesh, now, bond, out);
-    msk_member_list(member, &end->bonds, true);
+    if (list_withheld)
+        tell_bonds(mesh, member, out);
+    msk_member_list(member, &end->bonds);
     msk_mesh_listed(mesh, now, &end->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
@@ -348,6 +359,7 @@ static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *
         break;
     case MSK_BOND_FORMED:
         msk_member_linked(member, &message->entry.entry.address.peer_id);
+        msk_mesh_pairs_changed(mesh, now);
         msk_mesh_listed(mesh, now,
                         &(struct msk_signed_peer_entry_seq){(struct msk_signed_peer_entry *)&message->entry, 1},
                         MSK_SOURCE_FORMED, out);

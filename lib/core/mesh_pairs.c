@@ -1,5 +1,9 @@
-/* Who is bonded with whom, as far as members told: pairs that lack a bond are reported, and helped by raising the version
- * of our own entry, which makes members of the reference dial again (observed.md, groups.md 8.1 mesh_incomplete). */
+/* Who is bonded with whom, as far as members told (groups.md 8.1, mesh_incomplete), and help for pairs that are not: when
+ * the version of our entry rises, members of the reference dial again (observed.md).
+ *
+ * A new bond is reported by both its ends, the loss of one by nobody; and two members of the reference that dialled each
+ * other at once report two bonds and then close both (groups.md 2.6). So we help once after every change that we hear of,
+ * and go on where a pair has never reported a bond. */
 #include "core/mesh.h"
 
 #include <string.h>
@@ -7,8 +11,8 @@
 #include "base/alloc.h"
 #include "core/mesh_parts.h"
 
-/* Both ends report a new bond to us; this long we wait for it before we call a pair incomplete. */
-#define PAIR_GRACE_MS     1500
+/* After a change: for the reports to come in, and for the connections of simultaneous dials to be closed. */
+#define PAIR_GRACE_MS     1000
 /* While a pair stays incomplete we help again after this, doubling. */
 #define PAIR_HELP_MS      2000
 #define PAIR_HELP_MAX_MS  60000
@@ -71,10 +75,8 @@ void msk_member_linked(struct msk_member *member, const struct msk_digest *peer)
     put(&member->linked, peer);
 }
 
-/* An empty list from a dialler may mean that it does not trust us yet (mesh.h). */
-void msk_member_list(struct msk_member *member, const struct msk_signed_peer_entry_seq *bonds, bool even_if_empty)
+void msk_member_list(struct msk_member *member, const struct msk_signed_peer_entry_seq *bonds)
 {
-    member->list_known = member->list_known || even_if_empty || bonds->count > 0;
     for (size_t i = 0; i < bonds->count; i++)
         put(&member->linked, &bonds->items[i].entry.address.peer_id);
 }
@@ -83,7 +85,6 @@ void msk_member_forget_pairs(struct msk_member *member)
 {
     clear(&member->linked);
     clear(&member->reported);
-    member->list_known = false;
 }
 
 /* ---- what follows */
@@ -91,13 +92,13 @@ void msk_member_forget_pairs(struct msk_member *member)
 void msk_mesh_pairs_changed(struct msk_mesh *mesh, struct msk_now now)
 {
     mesh->pairs_wait_ms = PAIR_HELP_MS;
-    if (mesh->bond_count >= 2)
+    if (mesh->bond_count >= 2 && mesh->pairs_due_ms > now.mono_ms + PAIR_GRACE_MS)
         mesh->pairs_due_ms = now.mono_ms + PAIR_GRACE_MS;
 }
 
 static bool is_missing(const struct msk_member *a, const struct msk_member *b)
 {
-    return (a->list_known || b->list_known) && !contains(&a->linked, &b->peer) && !contains(&b->linked, &a->peer);
+    return !contains(&a->linked, &b->peer) && !contains(&b->linked, &a->peer);
 }
 
 static void report(struct msk_mesh *mesh, struct msk_member *a, const struct msk_member *b, struct msk_actions *out)
@@ -120,6 +121,5 @@ void msk_mesh_pairs_due(struct msk_mesh *mesh, struct msk_now now, struct msk_ac
             }
     mesh->pairs_due_ms = incomplete ? now.mono_ms + mesh->pairs_wait_ms : MSK_NEVER;
     mesh->pairs_wait_ms = mesh->pairs_wait_ms * 2 < PAIR_HELP_MAX_MS ? mesh->pairs_wait_ms * 2 : PAIR_HELP_MAX_MS;
-    if (incomplete)
-        mesh->host->refresh(mesh->host->node, now, out);
+    mesh->host->refresh(mesh->host->node, now, out);
 }

@@ -50,9 +50,8 @@ struct msk_member {
 
     struct msk_ticket_watch tickets;
     bool skew_reported;
-    bool list_known;               /* it told us whom it is bonded with */
-    struct msk_peer_set linked;    /* those */
-    struct msk_peer_set reported;  /* peers it lacks a bond with, as already reported */
+    struct msk_peer_set linked;   /* whom it is bonded with, as it told us */
+    struct msk_peer_set reported; /* whom it is not bonded with, as we told the operator */
 };
 
 struct msk_mesh {
@@ -109,7 +108,7 @@ void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_
 
 /* ---- who is bonded with whom (mesh_pairs.c) */
 void msk_member_linked(struct msk_member *member, const struct msk_digest *peer);
-void msk_member_list(struct msk_member *member, const struct msk_signed_peer_entry_seq *bonds, bool even_if_empty);
+void msk_member_list(struct msk_member *member, const struct msk_signed_peer_entry_seq *bonds);
 void msk_member_forget_pairs(struct msk_member *member);
 void msk_mesh_pairs_changed(struct msk_mesh *mesh, struct msk_now now);
 void msk_mesh_pairs_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);

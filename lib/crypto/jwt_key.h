@@ -61,7 +61,7 @@ int msk_jwt_secret_write(const struct msk_jwt_secret *key, enum msk_jwt_format f
 /* derive(digest of the label, key material) */
 struct msk_digest msk_jwt_fingerprint(const struct msk_jwt_public *key);
 
-/* Raw signature (r || s for ECDSA) over `message`; `*len` is alg->signature_len. 0 or MSK_E_CRYPTO. */
+/* Raw signature (r || s for ECDSA) over `message`; alg->signature_len bytes. 0 or MSK_E_CRYPTO. */
 int msk_jwt_sign(const struct msk_jwt_secret *key, struct msk_bytes message, uint8_t signature[MSK_JWT_SIGNATURE_MAX]);
 
 /* 0, MSK_E_REFUSED (also any malformed signature) or MSK_E_CRYPTO. */

@@ -30,6 +30,7 @@ static int verify_peer(int ok, X509_STORE_CTX *store)
         EVP_PKEY_get_raw_public_key(key, peer.bytes, &len) != 1 || len != sizeof peer.bytes)
         return 0;
     if (conn->dialled && !msk_digest_equal(&peer, &conn->peer)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); /* alert 42, bad_certificate */
         conn->wrong_key = true;
         conn->presented = peer;
         return 0;

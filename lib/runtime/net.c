@@ -27,11 +27,14 @@ static bool turn_once(struct msk_net *net)
     while (msk_quic_next_event(net->quic, &event))
         msk_net_take_event(net, &event);
     net->owner.act(net->owner.context);
+    bool busy = !msk_net_quiet(net);
     msk_quic_flush(net->quic, msk_now_ns(), send_datagrams, net);
     while (msk_quic_next_event(net->quic, &event)) { /* of timers: losses, time-outs */
         msk_net_take_event(net, &event);
         net->again = true;
     }
+    if (busy && msk_net_quiet(net)) /* no event tells that, and the owner may wait for it */
+        net->again = true;
     return net->again;
 }
 
@@ -50,7 +53,9 @@ static uint64_t earliest_ms(struct msk_net *net)
     return quic_ms < owner_ms ? quic_ms : owner_ms;
 }
 
-/* libuv's clock is ours in whole milliseconds, read once an iteration: rounding up means never waking too early. */
+/* libuv's clock is ours in whole milliseconds, read once an iteration: rounding up means never waking too early. What is
+ * due already waits for the next millisecond all the same: libuv 1.44 calls timers that are due until none is, and would
+ * never come to the sockets, nor to its own end. */
 static void arm_timer(struct msk_net *net, bool at_once)
 {
     uint64_t next_ms = at_once ? 0 : earliest_ms(net);
@@ -63,7 +68,7 @@ static void arm_timer(struct msk_net *net, bool at_once)
     }
     uv_update_time(net->loop);
     uint64_t now_ms = uv_now(net->loop);
-    uv_timer_start(&net->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+    uv_timer_start(&net->timer, on_timer, next_ms > now_ms ? next_ms - now_ms : 1, 0);
 }
 
 void msk_net_turn(struct msk_net *net)

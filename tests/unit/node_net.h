@@ -1,5 +1,5 @@
 /* node_net.h: several whole nodes on a network in memory, in virtual time: connections that open, carry frames in order,
- * close, and stall while a pair is cut, as QUIC connections do. A place on it may also be held by a test (node_fake.h).
+ * close, and stall while a pair is cut, as QUIC connections do. A place on it may also be held by a test (node_fake.h, node_reference.h).
  *
  * Places are numbered from 1; one seed decides everything. NODE_NET_TRACE=1 prints what happens. */
 #ifndef MSK_TESTS_NODE_NET_H
@@ -68,6 +68,8 @@ struct net_fake {
     void (*opened)(struct net *net, struct net_conn *conn, int end, void *context);
     void (*frame)(struct net *net, struct net_conn *conn, int end, struct msk_bytes frame, void *context);
     void (*closed)(struct net *net, struct net_conn *conn, int end, uint64_t code, void *context);
+    void (*tick)(struct net *net, void *context);
+    uint64_t due_ms; /* of the next tick; 0: none */
 };
 
 struct net_place {
@@ -553,6 +555,8 @@ static inline uint64_t net_next(const struct net *net)
             next = net_min(next, msk_node_deadline(place->node));
         if (place->node && place->disk_count)
             next = net_min(next, place->disk_due_ms[0]);
+        if (place->faked && place->fake.due_ms)
+            next = net_min(next, place->fake.due_ms);
     }
     return next;
 }
@@ -578,6 +582,8 @@ static inline void net_step(struct net *net)
             msk_node_tick(place->node, net_now(net, i), &place->actions);
             net_execute(net, i);
         }
+        if (place->faked && place->fake.due_ms && place->fake.due_ms <= net->now_ms)
+            place->fake.tick(net, place->fake.context);
     }
 }
 

@@ -1,0 +1,9 @@
+/* inspect.h: the commands of mosaik-inspect, one file each. */
+#ifndef MOSAIK_INSPECT_H
+#define MOSAIK_INSPECT_H
+
+#include "cli/program.h"
+
+extern const struct msk_command inspect_code, inspect_decode;
+
+#endif

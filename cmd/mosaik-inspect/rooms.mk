@@ -1,0 +1,1 @@
+ROOMS_mosaik-inspect := base crypto wire cli

@@ -1,0 +1,1 @@
+ROOMS_mosaik-keygen := base crypto wire cli

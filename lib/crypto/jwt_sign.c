@@ -1,0 +1,140 @@
+/* Signatures of tickets (jwt_key.h). */
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <openssl/params.h>
+
+#include "base/alloc.h"
+#include "crypto/ed25519.h"
+#include "crypto/jwt_pkey.h"
+
+#define DER_MAX (MSK_JWT_SIGNATURE_MAX + 16)
+
+/* ---- HMAC */
+
+static int hmac(const struct msk_jwt_alg *alg, const uint8_t *secret, struct msk_bytes message,
+                uint8_t out[MSK_JWT_SIGNATURE_MAX])
+{
+    const EVP_MD *hash = EVP_get_digestbyname(alg->hash);
+    unsigned len = 0;
+    bool done = hash && HMAC(hash, secret, (int)alg->secret_len, message.data, message.len, out, &len);
+    ERR_clear_error();
+    return done && len == alg->signature_len ? 0 : MSK_E_CRYPTO;
+}
+
+static int check_hmac(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+{
+    uint8_t expected[MSK_JWT_SIGNATURE_MAX];
+    int rc = hmac(key->alg, key->material, message, expected);
+    if (rc == 0 && CRYPTO_memcmp(expected, signature.data, signature.len) != 0)
+        rc = MSK_E_REFUSED;
+    msk_wipe(expected, sizeof expected);
+    return rc;
+}
+
+/* ---- ECDSA: OpenSSL has signatures in DER, tickets have r and s side by side */
+
+static bool raw_of_der(const uint8_t *der, size_t der_len, size_t len, uint8_t *out)
+{
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)der_len);
+    int half = (int)len / 2;
+    bool done = pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, half) == half &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + half, half) == half;
+    ECDSA_SIG_free(pair);
+    return done;
+}
+
+/* The DER form, its length in `*der_len`. */
+static bool der_of_raw(struct msk_bytes raw, uint8_t der[DER_MAX], size_t *der_len)
+{
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    int half = (int)raw.len / 2, len = -1;
+    BIGNUM *r = BN_bin2bn(raw.data, half, NULL), *s = BN_bin2bn(raw.data + half, half, NULL);
+    if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
+        r = s = NULL; /* the pair's now */
+        if (i2d_ECDSA_SIG(pair, NULL) <= DER_MAX)
+            len = i2d_ECDSA_SIG(pair, &der);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(pair);
+    *der_len = len > 0 ? (size_t)len : 0;
+    return len > 0;
+}
+
+/* Deterministic (RFC 6979), as the reference signs with two of the three curves; and pure: no randomness is drawn. */
+static bool sign_der(EVP_PKEY *pkey, const char *hash, struct msk_bytes message, uint8_t der[DER_MAX], size_t *der_len)
+{
+    unsigned deterministic = 1;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_uint(OSSL_SIGNATURE_PARAM_NONCE_TYPE, &deterministic),
+                           OSSL_PARAM_construct_end()};
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    *der_len = DER_MAX;
+    bool done = context && EVP_DigestSignInit_ex(context, NULL, hash, NULL, NULL, pkey, params) == 1 &&
+                EVP_DigestSign(context, der, der_len, message.data, message.len) == 1;
+    EVP_MD_CTX_free(context);
+    return done;
+}
+
+static int sign_ecdsa(const struct msk_jwt_secret *key, struct msk_bytes message, uint8_t *signature)
+{
+    uint8_t der[DER_MAX];
+    size_t der_len;
+    EVP_PKEY *pkey = msk_jwt_pkey_of_secret(key);
+    bool done = pkey && sign_der(pkey, key->alg->hash, message, der, &der_len) &&
+                raw_of_der(der, der_len, key->alg->signature_len, signature);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    return done ? 0 : MSK_E_CRYPTO;
+}
+
+static int check_ecdsa(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+{
+    uint8_t der[DER_MAX];
+    size_t der_len;
+    EVP_PKEY *pkey = msk_jwt_pkey_of_public(key);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int rc = MSK_E_CRYPTO;
+    if (pkey && context && der_of_raw(signature, der, &der_len) &&
+        EVP_DigestVerifyInit_ex(context, NULL, key->alg->hash, NULL, NULL, pkey, NULL) == 1)
+        rc = EVP_DigestVerify(context, der, der_len, message.data, message.len) == 1 ? 0 : MSK_E_REFUSED;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+    return rc;
+}
+
+/* ---- all of them */
+
+int msk_jwt_sign(const struct msk_jwt_secret *key, struct msk_bytes message, uint8_t signature[MSK_JWT_SIGNATURE_MAX])
+{
+    switch (key->alg->family) {
+    case MSK_JWT_HMAC:
+        return hmac(key->alg, key->material, message, signature);
+    case MSK_JWT_ECDSA:
+        return sign_ecdsa(key, message, signature);
+    case MSK_JWT_EDDSA:
+        break;
+    }
+    return msk_ed25519_sign(key->material, message, signature);
+}
+
+int msk_jwt_signature_check(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+{
+    if (signature.len != key->alg->signature_len)
+        return MSK_E_REFUSED;
+    switch (key->alg->family) {
+    case MSK_JWT_HMAC:
+        return check_hmac(key, message, signature);
+    case MSK_JWT_ECDSA:
+        return check_ecdsa(key, message, signature);
+    case MSK_JWT_EDDSA:
+        break;
+    }
+    struct msk_digest public;
+    for (size_t i = 0; i < MSK_DIGEST_LEN; i++)
+    public.bytes[i] = key->material[i];
+    return msk_ed25519_verify(&public, message, signature.data);
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# mosaik-keygen group-id: golden vectors, explanations, and settings that make no group.
+load lib
+
+key=63a568b9905f03d1aa9e5620196204b2138b149ef2ed6f6b9a8a0f48f70dbd5f # of the text secret1
+id=c2bf3bd93ca72858eecf8802cb1e92933b8dc930e9e8d080601abd32abd968f4  # with all defaults
+
+group_id() { mosaik-keygen group-id "$@"; }
+
+# The digest of a step, by its number.
+step() { jq -r ".steps[$1].digest"; }
+
+@test "the id of the defaults" {
+    answers "$id" mosaik-keygen group-id --group-key "$key"
+    printf '%s\n' "$key" >group.key
+    answers "$id" mosaik-keygen group-id --group-key-file group.key
+    answers "$id" mosaik-keygen group-id -k - <group.key
+    answers "{\"group_id\":\"$id\"}" mosaik-keygen group-id --json -kgroup.key
+}
+
+@test "golden vectors without tickets" {
+    local count=0 name interval jitter missed secret type machine batch want
+    while IFS=$'\t' read -r name interval jitter missed secret type machine want; do
+        case $name in *"batch 500"*) batch=(--sync-batch-size 500 --sync-fetch-timeout 10s) ;; *) batch=() ;; esac
+        run --separate-stderr group_id --group-key "$secret" --heartbeat-interval "${interval}ms" \
+            --heartbeat-jitter "${jitter}ms" --max-missed-heartbeats "$missed" --machine-id "$machine" \
+            --sync-type "$type" "${batch[@]}"
+        assert_success
+        assert_equal "$output $name" "$want $name"
+        count=$((count + 1))
+    done < <(vectors group_ids.json 'select(.input.op == "group-id" and (.input.validator_signatures | length) == 0)
+        | [.name, .input.heartbeat_interval_ms, .input.heartbeat_jitter_ms, .input.max_missed_heartbeats, .input.key,
+           .input.machine_type_name, .input.machine_signature, .hex]')
+    assert [ "$count" -ge 8 ]
+}
+
+@test "golden vectors of the consensus digest" {
+    local count=0 interval jitter missed want
+    while IFS=$'\t' read -r interval jitter missed want; do
+        run --separate-stderr group_id --group-key "$key" --explain --json --heartbeat-interval "${interval}ms" \
+            --heartbeat-jitter "${jitter}ms" --max-missed-heartbeats "$missed"
+        assert_success
+        assert_equal "$(step 0 <<<"$output")" "$want"
+        count=$((count + 1))
+    done < <(vectors group_ids.json 'select(.input.op == "consensus-digest")
+        | [.input.heartbeat_interval_ms, .input.heartbeat_jitter_ms, .input.max_missed_heartbeats, .hex]')
+    assert [ "$count" -ge 6 ]
+}
+
+@test "golden vectors of log replay" {
+    local count=0 batch timeout type want
+    while IFS=$'\t' read -r batch timeout type want; do
+        run --separate-stderr group_id --group-key "$key" --explain --json --sync-batch-size "$batch" \
+            --sync-fetch-timeout "${timeout}ms" --sync-type "$type"
+        assert_success
+        assert_equal "$(step 2 <<<"$output")" "$want"
+        count=$((count + 1))
+    done < <(vectors group_ids.json 'select(.input.op == "log-replay-signature")
+        | [.input.batch_size, .input.fetch_timeout_ms, .input.machine_type_name, .hex]')
+    assert [ "$count" -ge 8 ]
+}
+
+@test "--explain shows every step and never the key" {
+    run --separate-stderr group_id --group-key "$key" --explain
+    assert_success
+    refute_output --partial "$key"
+    assert_equal "${#lines[@]}" 8
+    assert_regex "${lines[7]}" "^$id"
+    run --separate-stderr group_id --group-key "$key" --explain --json
+    assert_equal "$(jq -c '[(.steps | length), .steps[-1].digest == .group_id]' <<<"$output")" '[7,true]'
+    assert_equal "$(jq -c '.steps[0] | keys' <<<"$output")" '["digest","input","step"]'
+}
+
+@test "what is no part of the id does not change it" {
+    answers "$id" mosaik-keygen group-id --group-key "$key" --election-timeout 9s --election-timeout-jitter 1s \
+        --bootstrap-delay 0ms --leadership reluctant:5 --members 3
+    run --separate-stderr group_id --group-key "$key" --network testnet --json
+    assert_equal "$(jq -r .group_id <<<"$output")" "$id"
+    assert_equal "$(jq -r .network_id <<<"$output")" "$(mosaik-keygen network-id testnet)"
+}
+
+@test "settings that no member can run with draw a warning" {
+    local warning='mosaik-keygen: warning: no node can run with these settings: '
+    run --separate-stderr group_id --group-key "$key" --heartbeat-jitter 0ms
+    assert_success
+    assert_equal "$stderr" "$warning--heartbeat-jitter: 0 aborts the reference's members"
+    run --separate-stderr group_id --group-key "$key" --heartbeat-interval 150ms
+    assert_equal "$stderr" "$warning--heartbeat-interval: 150ms must exceed the jitter of 150ms"
+    run --separate-stderr group_id --group-key "$key" --election-timeout-jitter 0s
+    assert_equal "$stderr" "$warning--election-timeout-jitter: 0 aborts the reference's members"
+    run --separate-stderr group_id --group-key "$key" --election-timeout 500ms
+    assert_equal "$stderr" "$warning--election-timeout: 500ms must exceed the heartbeat interval of 500ms, or no leader ever settles"
+    answers "$id" mosaik-keygen group-id --group-key "$key" --election-timeout 501ms
+}
+
+@test "one group key is wanted" {
+    refuses 2 $'the group key: one of --group-key-file, --group-key and --group-key-from-validator is wanted' \
+        mosaik-keygen group-id
+    refuses 2 $'the group key: only one of --group-key-file, --group-key and --group-key-from-validator is wanted' \
+        mosaik-keygen group-id --group-key a --group-key-file b
+}
+
+@test "damaged group keys are not taken for texts" {
+    head -c 63 <<<"$key" >short
+    refuses 2 "short: 63 hex digits where 64 are expected" mosaik-keygen group-id -k short
+    sed 's/^\(.\{63\}\)./\1O/' <<<"$key" >typo
+    refuses 2 'typo: line 1, column 64: "O" is no hex digit' mosaik-keygen group-id -k typo
+    head -c 100 /dev/zero >zeros
+    refuses 2 "zeros: neither 64 hex digits nor a text" mosaik-keygen group-id -k zeros
+    refuses 2 "standard input: empty" mosaik-keygen group-id -k - </dev/null
+}
+
+@test "a text in a key file is hashed, without its line end, and warned about" {
+    printf 'secret1\n' >group.key
+    run --separate-stderr group_id -k group.key
+    assert_success
+    assert_output "$id"
+    assert_regex "$stderr" '^mosaik-keygen: warning: the group key is made from a text'
+}
+
+@test "machines without a signature of their own" {
+    refuses 2 $'--machine: "counter" has no signature of its own\nleave --machine out and give --machine-id and --sync-type' \
+        mosaik-keygen group-id --group-key "$key" --machine counter
+    refuses 2 "--sync-type: a type name is never empty" mosaik-keygen group-id --group-key "$key" --sync-type ""
+    refuses 2 "--sync-type: not UTF-8" mosaik-keygen group-id --group-key "$key" --sync-type $'\xff'
+}
+
+@test "leadership is normal, reluctant or observer" {
+    refuses 2 $'--leadership: "eager" is none of normal, reluctant, reluctant:N, observer\nsee "mosaik-keygen group-id --help"' \
+        mosaik-keygen group-id --group-key "$key" --leadership eager
+    refuses 2 $'--leadership: the factor of reluctant is at least 1\nsee "mosaik-keygen group-id --help"' \
+        mosaik-keygen group-id --group-key "$key" --leadership reluctant:0
+    refuses 2 $'--leadership: "" is no whole number\nsee "mosaik-keygen group-id --help"' \
+        mosaik-keygen group-id --group-key "$key" --leadership reluctant:
+}
+
+@test "a group may be described in a configuration file" {
+    printf '%s\n' "$key" >group.key
+    cat >group.json <<END
+{"group_key_file": "group.key", "heartbeat_interval": "1s", "max_missed_heartbeats": 3, "explain": true}
+END
+    run --separate-stderr group_id --config group.json --json
+    assert_success
+    assert_equal "$(jq '.steps | length' <<<"$output")" 7
+    local from_file
+    from_file=$(jq -r .group_id <<<"$output")
+    answers "$from_file" mosaik-keygen group-id -k group.key --heartbeat-interval 1s --max-missed-heartbeats 3
+    run --separate-stderr group_id --config group.json --json --heartbeat-interval 500ms --max-missed-heartbeats 10
+    assert_equal "$(jq -r .group_id <<<"$output")" "$id"
+}
