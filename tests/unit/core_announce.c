@@ -530,6 +530,10 @@ static void silent_peers_are_sought(void **state)
     act();
     assert_int_equal(count_of(&trace, "dial"), 1);
     assert_int_equal(count_of(&trace, "dial C"), 1);
+    for (int i = 0; i < 10; i++)
+        tick_after(MSK_SEEK_INTERVAL_MS);
+    act();
+    assert_int_equal(count_of(&trace, "< join"), 0);
 }
 
 /* ---- vectors, want of memory */
