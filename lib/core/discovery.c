@@ -241,12 +241,21 @@ int msk_discovery_acquaint(struct msk_discovery *discovery, struct msk_now now, 
     struct msk_contact *contact = contact_of(discovery, peer, false);
     if (!contact)
         return MSK_E_LIMIT;
-    if (contact->sync)
-        return 1;
     if (contact->acquainted && !again)
         return 0;
+    if (contact->sync)
+        return 1;
     contact->sync = start(discovery, now, contact, MSK_ALPN_SYNC, addresses, out);
     return contact->sync ? 1 : MSK_E_UNREACHABLE;
+}
+
+void msk_contact_acquainted(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact)
+{
+    bool periodic = contact->bootstrap || contact->kept;
+    contact->acquainted = true;
+    contact->failures = 0;
+    plan(discovery, &contact->sync_due_ms,
+         periodic ? now.mono_ms + jittered(discovery, MSK_RESYNC_INTERVAL_MS) : MSK_NEVER);
 }
 
 void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact,
@@ -267,11 +276,10 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
         MSK_EMIT(out, NULL, SYNC_FAILED, MSK_F_DIGEST("peer", &contact->peer), MSK_F_TEXT("reason", why),
                  MSK_F_U64("failures", contact->failures));
     } else {
-        contact->failures = 0;
-        contact->acquainted = true;
-        uint64_t wait_ms = contact->outdated ? 0 : jittered(discovery, MSK_RESYNC_INTERVAL_MS);
-        plan(discovery, &contact->sync_due_ms, periodic ? now.mono_ms + wait_ms : MSK_NEVER);
+        msk_contact_acquainted(discovery, now, contact);
     }
+    if (contact->outdated && periodic)
+        plan(discovery, &contact->sync_due_ms, now.mono_ms);
     contact->outdated = false;
     discovery->host->synced(discovery->host->node, now, &contact->peer, out);
 }

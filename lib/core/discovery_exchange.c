@@ -213,7 +213,7 @@ static void receive_snapshot(struct msk_discovery *discovery, struct msk_now now
     merge(discovery, now, snapshot, &peer, crossing(discovery, &peer, false) ? MSK_TURN_BY_ID : MSK_TURN_THEIRS, out);
     struct msk_contact *contact = msk_contact_find(discovery, &peer);
     if (contact)
-        contact->acquainted = true;
+        msk_contact_acquainted(discovery, now, contact);
 }
 
 static void sync_frame(struct msk_discovery *discovery, struct msk_now now, struct msk_exchange *exchange,

@@ -58,6 +58,9 @@ void msk_exchange_expire(struct msk_discovery *discovery, struct msk_now now, st
 void msk_exchange_drop(struct msk_discovery *discovery, struct msk_exchange *exchange, uint64_t code,
                        struct msk_actions *out);
 
+/* Catalogs were exchanged, whoever began. Plans the next sync. */
+void msk_contact_acquainted(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact);
+
 /* A sync or ping that we started is over; `why` is NULL when it went well. Plans the next one. */
 void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact,
                         enum msk_alpn alpn, uint64_t started_ms, const char *why, struct msk_actions *out);

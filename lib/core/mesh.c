@@ -251,16 +251,17 @@ void msk_mesh_start(struct msk_mesh *mesh, struct msk_now now, struct msk_action
     msk_mesh_own_tickets(mesh, now, out);
 }
 
-void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
+void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool content, struct msk_actions *out)
 {
     for (size_t i = 0; i < mesh->member_count; i++) {
         struct msk_member *member = mesh->members[i];
         if (member->bond)
             msk_bond_send_entry(member->bond, MSK_BOND_PEER_ENTRY_UPDATE, &mesh->host->own->signed_entry, out);
-        else if (member->wait == MSK_WAIT_TICKET && !member->dial)
+        else if (content && member->wait == MSK_WAIT_TICKET && !member->dial)
             msk_member_plan(member, MSK_WAIT_DUE, now.mono_ms, "redial");
     }
-    msk_mesh_own_tickets(mesh, now, out);
+    if (content)
+        msk_mesh_own_tickets(mesh, now, out);
 }
 
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out)

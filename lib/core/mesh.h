@@ -65,8 +65,9 @@ void msk_mesh_learn(struct msk_mesh *mesh, struct msk_now now, const struct msk_
 void msk_mesh_forgotten(struct msk_mesh *mesh, const struct msk_digest *peer); /* it left the catalog */
 void msk_mesh_synced(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
 
-/* Our own entry has a new version: PeerEntryUpdate on every bond (groups.md 2.7). */
-void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+/* Our own entry has a new version: PeerEntryUpdate on every bond (groups.md 2.7). `content`: more than its version
+ * changed, perhaps a ticket: whoever refused us is tried again. */
+void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool content, struct msk_actions *out);
 
 /* Close everything with 102; with `depart`, a Departure goes first and is flushed (groups.md 2.10). */
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out);

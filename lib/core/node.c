@@ -22,7 +22,7 @@ static void own_changed(struct msk_node *node, struct msk_now now, bool content,
     for (size_t i = 0; i < node->group_count; i++) {
         int pending = msk_group_begin(out);
         if (!node->groups[i]->failed)
-            msk_mesh_own_changed(node->groups[i]->mesh, now, out);
+            msk_mesh_own_changed(node->groups[i]->mesh, now, content, out);
         msk_group_end(node->groups[i], pending, out);
     }
     if (content)

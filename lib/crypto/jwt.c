@@ -122,10 +122,12 @@ static void write_claims(const struct mint *mint, struct msk_builder *out)
         before = ',';
     }
     struct msk_bytes others = msk_builder_view(&mint->others);
-    if (before == '{')
+    if (before == '{') {
         msk_builder_byte(out, '{');
-    size_t skip = before == '{' && others.len ? 1 : 0; /* the comma before the first */
-    msk_builder_append(out, others.data + skip, others.len - skip);
+        if (others.len > 0)
+            others = MSK_BYTES(others.data + 1, others.len - 1); /* without the comma before the first */
+    }
+    msk_builder_append(out, others.data, others.len);
     msk_builder_byte(out, '}');
 }
 

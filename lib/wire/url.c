@@ -13,7 +13,7 @@ static struct msk_bytes head(struct msk_bytes text, size_t len)
 
 static struct msk_bytes tail(struct msk_bytes text, size_t from)
 {
-    return MSK_BYTES(text.data + from, text.len - from);
+    return from == 0 ? text : MSK_BYTES(text.data + from, text.len - from);
 }
 
 /* Where the first of the characters in `set` is; the text's length if none. */

@@ -17,34 +17,35 @@ static inline void fake_take(struct net *net, int number, const struct net_fake 
 
 /* ---- entries */
 
-struct fake_entry {
-    struct msk_signed_peer_entry signed_entry;
-    struct msk_transport_addr address;
-    struct msk_digest groups[4];
-};
-
-/* The entry of a place, listing `group` (may be NULL), `age_ms` old; signed. */
-static inline void fake_entry(const struct net *net, int number, const struct msk_digest *group, int64_t age_ms,
-                              struct fake_entry *out)
+static inline void fake_sign(const struct net *net, int number, struct msk_signed_peer_entry *entry)
 {
-    const struct net_place *place = &net->places[number];
-    *out = (struct fake_entry){.address = {.kind = MSK_ADDR_IP, .ip = place->address}};
-    struct msk_peer_entry *entry = &out->signed_entry.entry;
-    int64_t wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms;
-    entry->protocol = msk_bytes_of_text(MSK_PROTOCOL_VERSION);
-    entry->network = net->network_id;
-    entry->version = (struct msk_entry_version){NET_EPOCH_MS, wall_ms - age_ms};
-    entry->address.peer_id = place->id;
-    entry->address.addresses = (struct msk_transport_addr_set){&out->address, 1};
-    if (group)
-        out->groups[0] = *group;
-    entry->groups = (struct msk_digest_seq){out->groups, group != NULL};
-    assert_int_equal(msk_peer_entry_sign(&out->signed_entry, place->secret), 0);
+    assert_int_equal(msk_peer_entry_sign(entry, net->places[number].secret), 0);
 }
 
-static inline void fake_sign(const struct net *net, int number, struct fake_entry *entry)
+/* The entry of a place with the given version, listing `group` (may be NULL), signed; it belongs to the network. */
+static inline struct msk_signed_peer_entry *fake_entry_of(struct net *net, int number, const struct msk_digest *group,
+                                                          struct msk_entry_version version)
 {
-    assert_int_equal(msk_peer_entry_sign(&entry->signed_entry, net->places[number].secret), 0);
+    const struct net_place *place = &net->places[number];
+    struct msk_transport_addr address = {.kind = MSK_ADDR_IP, .ip = place->address};
+    struct msk_digest groups[1] = {group ? *group : (struct msk_digest){{0}}};
+    const struct msk_signed_peer_entry entry = {.entry = {.protocol = msk_bytes_of_text(MSK_PROTOCOL_VERSION),
+                                                          .network = net->network_id,
+                                                          .version = version,
+                                                          .address = {place->id, {&address, 1}},
+                                                          .groups = {groups, group != NULL}}};
+    assert_true(net->entry_count < NET_ENTRIES_MAX);
+    struct msk_signed_peer_entry *copy = net->entries[net->entry_count++] = msk_signed_peer_entry_copy(&entry);
+    fake_sign(net, number, copy);
+    return copy;
+}
+
+/* The same, as a process that runs since the beginning would make it `age_ms` ago. */
+static inline struct msk_signed_peer_entry *fake_entry(struct net *net, int number, const struct msk_digest *group,
+                                                       int64_t age_ms)
+{
+    struct msk_entry_version version = {NET_EPOCH_MS, NET_EPOCH_MS + (int64_t)net->now_ms - age_ms};
+    return fake_entry_of(net, number, group, version);
 }
 
 /* ---- connections */
@@ -114,12 +115,11 @@ static inline struct msk_handshake_start fake_start(struct net *net, const struc
 }
 
 /* Make the place known to a node by a catalog sync, and wait for its end. */
-static inline void fake_introduce(struct net *net, int from, int to, const struct fake_entry *entry)
+static inline void fake_introduce(struct net *net, int from, int to, struct msk_signed_peer_entry *entry)
 {
     struct net_conn *conn = fake_dial(net, from, to, MSK_ALPN_SYNC);
     assert_true(NET_UNTIL(net, 5000, conn->open) < 5000);
-    struct msk_signed_peer_entry copy = entry->signed_entry;
-    struct msk_catalog_snapshot snapshot = {{&copy, 1}};
+    struct msk_catalog_snapshot snapshot = {{entry, 1}};
     fake_send(net, conn, 0, MSK_TYPE(catalog_snapshot), &snapshot);
     assert_true(NET_UNTIL(net, 5000, conn->ends[0].frame_count == 1) < 5000);
     net_close(net, conn, 0, MSK_CLOSE_SUCCESS);

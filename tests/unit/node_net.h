@@ -22,6 +22,7 @@
 #define NET_PLACES_MAX  12
 #define NET_CONNS_MAX   4096
 #define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
+#define NET_ENTRIES_MAX 4096
 #define NET_FRAMES_MAX  64      /* kept for a test to look at, of one end */
 #define NET_IDLE_MS     30000   /* transport.md: idle timeout */
 #define NET_DIAL_MS     10000   /* a dial that nobody answers */
@@ -106,6 +107,8 @@ struct net {
     bool trace;
     uint64_t steps, wakeups;
     uint64_t refresh_interval_ms, purge_after_ms;
+    struct msk_signed_peer_entry *entries[NET_ENTRIES_MAX]; /* made by tests */
+    size_t entry_count;
 };
 
 static inline struct msk_now net_now(const struct net *net, int place)
@@ -166,6 +169,8 @@ static inline void net_free(struct net *net)
         }
         free(net->conns[i]);
     }
+    for (size_t i = 0; i < net->entry_count; i++)
+        msk_signed_peer_entry_free(net->entries[i]);
     free(net);
 }
 

@@ -28,11 +28,10 @@ static inline int reference_peer(const struct reference *ref, const struct net_c
     return conn->ends[1 - reference_end(ref, conn)].place;
 }
 
-static inline void reference_own(const struct reference *ref, struct fake_entry *out)
+static inline struct msk_signed_peer_entry *reference_own(const struct reference *ref)
 {
-    fake_entry(ref->net, ref->place, &ref->group.id, 0, out);
-    out->signed_entry.entry.version = (struct msk_entry_version){ref->started_ms, ref->updated_ms};
-    fake_sign(ref->net, ref->place, out);
+    return fake_entry_of(ref->net, ref->place, &ref->group.id,
+                         (struct msk_entry_version){ref->started_ms, ref->updated_ms});
 }
 
 /* groups.md 2.1: no ordering, no backoff, no list of dials in flight. */
@@ -72,11 +71,8 @@ static inline bool reference_learn(struct reference *ref, const struct msk_signe
 
 static inline void reference_send_snapshot(struct reference *ref, struct net_conn *conn)
 {
-    struct fake_entry own;
-    struct msk_signed_peer_entry entries[NET_PLACES_MAX + 1];
-    size_t count = 0;
-    reference_own(ref, &own);
-    entries[count++] = own.signed_entry;
+    struct msk_signed_peer_entry entries[NET_PLACES_MAX + 1] = {*reference_own(ref)};
+    size_t count = 1;
     for (int i = 1; i <= NET_PLACES_MAX; i++)
         if (ref->known[i])
             entries[count++] = *ref->known[i];
@@ -241,9 +237,7 @@ static inline void reference_on_frame(struct net *net, struct net_conn *conn, in
     } else if (conn->alpn == MSK_ALPN_SYNC) {
         reference_sync_frame(ref, conn, frame);
     } else if (conn->alpn == MSK_ALPN_PING && end == 1) {
-        struct fake_entry own;
-        reference_own(ref, &own);
-        fake_send(net, conn, 1, MSK_TYPE(signed_peer_entry), &own.signed_entry);
+        fake_send(net, conn, 1, MSK_TYPE(signed_peer_entry), reference_own(ref));
     }
 }
 
@@ -263,13 +257,12 @@ static inline void reference_on_tick(struct net *net, void *context)
 {
     struct reference *ref = context;
     if (ref->announce_ms <= net->now_ms) {
-        struct fake_entry own;
         ref->announce_ms = net->now_ms + 22500 + msk_random_below(&net->random, 45000);
         ref->updated_ms = NET_EPOCH_MS + (int64_t)net->now_ms;
-        reference_own(ref, &own);
+        const struct msk_signed_peer_entry *own = reference_own(ref);
         for (int i = 1; i <= NET_PLACES_MAX; i++)
             if (ref->bonds[i])
-                reference_send_entry(ref, ref->bonds[i], MSK_BOND_PEER_ENTRY_UPDATE, &own.signed_entry);
+                reference_send_entry(ref, ref->bonds[i], MSK_BOND_PEER_ENTRY_UPDATE, own);
         reference_scan(ref);
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++)
