@@ -157,7 +157,7 @@ struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_
 
 /* ---- entries */
 
-static bool lists_us(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
+bool msk_member_lists_group(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
 {
     return msk_digest_equal(&entry->entry.network, &mesh->config.bond.network_id) &&
            msk_peer_entry_lists_group(&entry->entry, &mesh->config.bond.group_id);
@@ -192,7 +192,7 @@ void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct m
 {
     const struct msk_digest *peer = &entry->entry.address.peer_id;
     struct msk_member *member = msk_member_find(mesh, peer);
-    if (msk_digest_equal(peer, &mesh->config.bond.self) || (!member && !lists_us(mesh, entry)))
+    if (msk_digest_equal(peer, &mesh->config.bond.self) || (!member && !msk_member_lists_group(mesh, entry)))
         return;
     struct msk_entry_version known = member ? member->entry->entry.version : (struct msk_entry_version){0, 0};
     member = msk_member_of(mesh, entry);
@@ -204,7 +204,7 @@ void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct m
             msk_mesh_end(mesh, now, member, MSK_CLOSE_NOT_ALLOWED, false, out);
         return;
     }
-    if (!lists_us(mesh, member->entry)) {
+    if (!msk_member_lists_group(mesh, member->entry)) {
         msk_member_plan(member, MSK_WAIT_ENTRY, MSK_NEVER, NULL);
         return;
     }

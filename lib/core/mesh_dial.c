@@ -226,6 +226,10 @@ uint64_t msk_member_redial(struct msk_mesh *mesh, struct msk_now now, struct msk
                            enum msk_closed_by by, uint64_t code, struct msk_actions *out)
 {
     const struct redial_rule *rule = rule_for(by, code);
+    if (!msk_member_lists_group(mesh, member->entry)) { /* it left, and said so */
+        msk_member_plan(member, MSK_WAIT_ENTRY, MSK_NEVER, "catalog");
+        return MSK_NEVER;
+    }
     member->trigger = "redial";
     if (rule == &redial_rules[MSK_RETRY_SYNC] && unknown_peer(mesh, now, member, out))
         return member->due_ms - now.mono_ms;

@@ -69,6 +69,7 @@ struct msk_mesh {
 struct msk_member *msk_member_find(const struct msk_mesh *mesh, const struct msk_digest *peer);
 /* Made if need be; NULL without memory or room. The entry is copied if newer than the known one. */
 struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
+bool msk_member_lists_group(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
 /* An entry from wherever: remember it, and dial its peer if that is called for. */
 void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry *entry,
                        enum msk_turn turn, const char *trigger, struct msk_actions *out);
