@@ -276,6 +276,11 @@ static bool is_silent(const struct msk_announcer *announcer, struct msk_now now,
            (!entry || entry->entry.version.updated_ms + MSK_SILENT_AFTER_MS < now.wall_ms);
 }
 
+bool msk_announcer_informs(const struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer)
+{
+    return msk_gossip_neighbour_count(announcer->gossip) > 0 && !announcer->too_large && !is_silent(announcer, now, peer);
+}
+
 /* After a long partition both sides have neighbours enough and would stay apart for ever, knowing each other only from
  * the catalog: so a random silent peer is asked now and then. */
 static void seek_silent_peer(struct msk_announcer *announcer, struct msk_now now, struct msk_actions *out)

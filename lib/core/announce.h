@@ -52,6 +52,9 @@ bool msk_announcer_departed(const struct msk_announcer *announcer);
 void msk_announcer_tick(struct msk_announcer *announcer, struct msk_now now, struct msk_actions *out);
 uint64_t msk_announcer_deadline(const struct msk_announcer *announcer); /* mono_ms, or MSK_NEVER */
 
+/* Announcements keep us and this peer informed of each other, so that nothing else needs to. */
+bool msk_announcer_informs(const struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer);
+
 /* ---- what was heard */
 enum msk_heard_kind {
     MSK_HEARD_ENTRY,     /* offer it to the catalog, source gossip */

@@ -84,7 +84,7 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
         return NULL;
     msk_raft_status(group->raft, &raft);
     int64_t timer_ms = raft.timer_ms == MSK_NEVER ? -1 : (int64_t)raft.timer_ms - (int64_t)now.mono_ms;
-    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:{s:I, s:I}, s:I, s:o, s:o, s:n, s:o, s:o, s:I, s:I}",
+    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:{s:I, s:I}, s:I, s:o, s:o, s:n, s:o, s:o, s:I, s:I, s:o}",
                      "peer_id", digest_json(msk_node_id(node)), "network_id", digest_json(&node->catalog.network_id),
                      "group_id", digest_json(&group->config.id), "alias", group->config.alias, "failed", group->failed,
                      "role", msk_role_name(raft.role), "term", (json_int_t)raft.term,
@@ -97,7 +97,8 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
                      "sync",
                      "config", config_json(&group->config),
                      "leader_age_ms", age_json(now, raft.leader_heard_ms),
-                     "timer_ms", (json_int_t)timer_ms, "quorum", (json_int_t)raft.quorum);
+                     "timer_ms", (json_int_t)timer_ms, "quorum", (json_int_t)raft.quorum,
+                     "gossip", msk_node_gossip_json(node));
 }
 
 json_t *msk_node_bonds_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *id)
@@ -138,6 +139,11 @@ json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now)
         }
     }
     return json_pack("{s:o, s:o}", "peers", peers, "own", msk_entry_to_json(&node->own.signed_entry, true));
+}
+
+json_t *msk_node_gossip_json(const struct msk_node *node)
+{
+    return node->announcer ? msk_gossip_json(msk_announcer_gossip(node->announcer)) : json_null();
 }
 
 json_t *msk_node_groups_json(const struct msk_node *node)

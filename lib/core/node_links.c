@@ -22,6 +22,10 @@ static bool is_served(enum msk_alpn alpn)
 void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_info *info,
                           struct msk_actions *out)
 {
+    if (msk_node_gossip_opened(node, now, number, info, out)) {
+        msk_node_settle(node, now, out);
+        return;
+    }
     if (!info->dialled && !is_served(info->alpn)) {
         msk_act_close(out, number, MSK_CLOSE_INVALID_ALPN, false);
         return;
@@ -71,9 +75,9 @@ void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t nu
                           struct msk_actions *out)
 {
     struct msk_link *link = msk_links_find(&node->links, number);
-    if (!link)
-        return;
-    if (link->owner == MSK_OWNER_ACCEPTOR) {
+    if (!link) {
+        msk_node_gossip_closed(node, now, number, close, out);
+    } else if (link->owner == MSK_OWNER_ACCEPTOR) {
         msk_node_accept_closed(node, link, close, out);
     } else if (link->owner == MSK_OWNER_DISCOVERY) {
         msk_discovery_closed(node->discovery, now, link, close, out);
