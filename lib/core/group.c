@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "wire/close_code.h"
+
+#define REPORT_RETRY_MS 1000 /* of a failure that could not be reported for want of memory */
 
 /* ---- from raft to bonds */
 
@@ -213,14 +214,22 @@ void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out
     out->error = pending;
 }
 
-void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+static void report_failure(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
     struct msk_raft_status status;
     msk_raft_status(group->raft, &status);
-    group->failed = msk_error_sentence(group->broken);
-    msk_mesh_close(group->mesh, now, false, out);
+    int pending = msk_group_begin(out);
     MSK_EMIT(out, &group->config.id, GROUP_FAILED, MSK_F_TEXT("reason", group->failed),
              MSK_F_CURSOR("committed", status.committed));
+    group->report_ms = out->error ? now.mono_ms + REPORT_RETRY_MS : MSK_NEVER;
+    out->error = pending;
+}
+
+void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
+    group->failed = msk_error_sentence(group->broken);
+    msk_mesh_close(group->mesh, now, false, out);
+    report_failure(group, now, out);
 }
 
 /* ---- disk, time */
@@ -234,6 +243,11 @@ void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t s
 
 void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
+    if (group->failed) {
+        if (group->report_ms <= now.mono_ms)
+            report_failure(group, now, out);
+        return;
+    }
     msk_mesh_tick(group->mesh, now, out);
     if (msk_raft_deadline(group->raft) > now.mono_ms)
         return;
@@ -244,6 +258,8 @@ void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_acti
 
 uint64_t msk_group_deadline(const struct msk_group *group)
 {
+    if (group->failed)
+        return group->report_ms;
     uint64_t mesh_ms = msk_mesh_deadline(group->mesh), raft_ms = msk_raft_deadline(group->raft);
     return mesh_ms < raft_ms ? mesh_ms : raft_ms;
 }

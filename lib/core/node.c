@@ -375,8 +375,7 @@ static void tick_parts(struct msk_node *node, struct msk_now now, struct msk_act
     msk_discovery_tick(node->discovery, now, out);
     for (size_t i = 0; i < node->group_count; i++) {
         int pending = msk_group_begin(out);
-        if (!node->groups[i]->failed)
-            msk_group_tick(node->groups[i], now, out);
+        msk_group_tick(node->groups[i], now, out);
         msk_group_end(node->groups[i], pending, out);
     }
 }
@@ -405,7 +404,7 @@ uint64_t msk_node_deadline(const struct msk_node *node)
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
         deadline_ms = candidates[i] < deadline_ms ? candidates[i] : deadline_ms;
     for (size_t i = 0; i < node->group_count; i++) {
-        uint64_t group_ms = node->groups[i]->failed ? MSK_NEVER : msk_group_deadline(node->groups[i]);
+        uint64_t group_ms = msk_group_deadline(node->groups[i]);
         deadline_ms = group_ms < deadline_ms ? group_ms : deadline_ms;
     }
     return deadline_ms;

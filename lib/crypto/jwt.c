@@ -97,7 +97,7 @@ static void place_other(struct mint *mint, const struct msk_json_member *claim)
 
 static int gather(struct mint *mint, const struct msk_jwt_claims *claims, struct msk_error *err)
 {
-    struct msk_json others;
+    struct msk_json others = {0};
     set_text(mint, ISS, claims->issuer);
     set_text(mint, SUB, claims->subject);
     set_text(mint, AUD, claims->audience);

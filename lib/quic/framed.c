@@ -1,7 +1,6 @@
 #include "quic/framed.h"
 
-#define FEED_MAX 16384 /* bytes copied before their frames are taken out: what arrived at once is not all held twice \
-                        */
+#define FEED_MAX 16384 /* bytes copied before their frames are taken out: what came at once is not all held twice */
 
 /* Nothing more is at hand: has the stream ended? An idle stream keeps no memory meanwhile. */
 static int check_end(struct msk_quic_stream *stream, struct msk_frame_reader *reader, struct msk_error *err)

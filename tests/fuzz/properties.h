@@ -18,12 +18,12 @@
 
 #define FUZZ_MEMORY (8 << 20)
 
-#define MUST(condition)                                                          \
-    do {                                                                         \
-        if (!(condition)) {                                                      \
+#define MUST(condition)                                                             \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
             fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                             \
-        }                                                                        \
+            abort();                                                                \
+        }                                                                           \
     } while (0)
 
 /* What a refusal must look like. */
@@ -143,7 +143,8 @@ static inline void property_url(struct msk_bytes in)
     msk_builder_free(&twice);
 }
 
-/* Compact text reads back as itself, but for fractions, whose reading is the reference's: they settle in one more step. */
+/* Compact text reads back as itself, but for fractions, whose reading is the reference's: they settle in one more step.
+ */
 static inline void property_json(struct msk_bytes in)
 {
     struct msk_arena arena;

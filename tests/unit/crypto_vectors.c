@@ -172,9 +172,9 @@ static void sign(struct vector *vector)
 
 static void verify(struct vector *vector)
 {
-    struct msk_digest public = digest_member(vector, vector->input, "public");
+    struct msk_digest public_key = digest_member(vector, vector->input, "public");
     struct msk_bytes signature = hex_member(vector, vector->input, "signature");
-    int rc = msk_ed25519_verify(&public, hex_member(vector, vector->input, "message"), signature.data);
+    int rc = msk_ed25519_verify(&public_key, hex_member(vector, vector->input, "message"), signature.data);
     assert_int_equal(rc, json_is_true(member(vector, vector->json, "valid")) ? 0 : MSK_E_REFUSED);
 }
 
@@ -329,12 +329,12 @@ static void proofs(void **state)
 
 static void slot(struct vector *vector)
 {
-    struct msk_digest network = msk_digest_of_string(text_member(vector, vector->input, "network_text")), public;
+    struct msk_digest network = msk_digest_of_string(text_member(vector, vector->input, "network_text")), public_key;
     struct msk_digest id = msk_dht_slot_id(&network, (unsigned)number_member(vector, vector->input, "slot"));
     expect_digest(vector, "slot_id", id);
-    assert_int_equal(msk_ed25519_public(id.bytes, &public), 0);
-    expect_digest(vector, "hex", public);
-    expect_built(vector, "zbase32", public, msk_zbase32_append);
+    assert_int_equal(msk_ed25519_public(id.bytes, &public_key), 0);
+    expect_digest(vector, "hex", public_key);
+    expect_built(vector, "zbase32", public_key, msk_zbase32_append);
 }
 
 static void dht(void **state)

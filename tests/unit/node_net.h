@@ -106,6 +106,7 @@ struct net {
     struct msk_digest network_id;
     bool trace;
     uint64_t steps, wakeups;
+    double starve; /* probability that memory runs out somewhere within one call of a node */
     uint64_t refresh_interval_ms, purge_after_ms;
     struct msk_signed_peer_entry *entries[NET_ENTRIES_MAX]; /* made by tests */
     size_t entry_count;
@@ -115,6 +116,18 @@ static inline struct msk_now net_now(const struct net *net, int place)
 {
     return (struct msk_now){.mono_ms = net->now_ms,
                             .wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms + net->places[place].clock_skew_ms};
+}
+
+/* Around every call of a node. */
+static inline void net_enter(struct net *net)
+{
+    if (net->starve > 0 && msk_random_unit(&net->random) < net->starve)
+        msk_alloc_fail_after(msk_random_below(&net->random, 40));
+}
+
+static inline void net_leave(void)
+{
+    msk_alloc_fail_after(UINT64_MAX);
 }
 
 /* ---- making */
@@ -328,7 +341,9 @@ static inline void net_tell_opened(struct net *net, struct net_conn *conn, int e
                                        .rtt_us = 2000 * net->delay_ms,
                                        .export_secret = net_export,
                                        .export_context = place};
+    net_enter(net);
     msk_node_link_opened(place->node, net_now(net, here->place), here->link, &info, &place->actions);
+    net_leave();
     net_execute(net, here->place);
 }
 
@@ -346,7 +361,9 @@ static inline void net_tell_closed(struct net *net, struct net_conn *conn, int e
     if (!place->node)
         return;
     const struct msk_link_close close = {.by = by, .code = code, .detail = by == MSK_CLOSED_TRANSPORT ? "timed out" : NULL};
+    net_enter(net);
     msk_node_link_closed(place->node, net_now(net, here->place), here->link, &close, &place->actions);
+    net_leave();
     net_execute(net, here->place);
 }
 
@@ -446,7 +463,9 @@ static inline void net_disk_done(struct net *net, int number)
     for (size_t i = 0; i < held.count; i++)
         net_do(net, number, &held.items[i]);
     msk_actions_free(&held);
+    net_enter(net);
     msk_node_persisted(place->node, net_now(net, number), place->on_disk, &place->actions);
+    net_leave();
     net_execute(net, number);
 }
 
@@ -522,8 +541,10 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     } else if (parcel->len > msk_node_link_frame_max(place->node, here->link)) {
         fail_msg("a frame above the limit");
     } else {
+        net_enter(net);
         msk_node_link_frame(place->node, net_now(net, here->place), here->link, MSK_BYTES(parcel->data, parcel->len),
                             &place->actions);
+        net_leave();
         net_execute(net, here->place);
     }
     free(parcel);
@@ -584,7 +605,9 @@ static inline void net_step(struct net *net)
             net_disk_done(net, i);
         if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
             net->wakeups++;
+            net_enter(net);
             msk_node_tick(place->node, net_now(net, i), &place->actions);
+            net_leave();
             net_execute(net, i);
         }
         if (place->faked && place->fake.due_ms && place->fake.due_ms <= net->now_ms)

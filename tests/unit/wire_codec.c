@@ -138,7 +138,8 @@ static void items_without_bytes_are_counted(void **state)
 {
     (void)state;
     const struct msk_type *units = msk_type_seq(&arena, &msk_type_unit);
-    expect_error(units, hex("81808004"), MSK_FAULT_LIMIT, "seq: 8388609 empty items, at most 65536 are taken at offset 0");
+    expect_error(units, hex("81808004"), MSK_FAULT_LIMIT,
+                 "seq: 8388609 empty items, at most 65536 are taken at offset 0");
     const struct msk_type *empty = msk_type_tuple(&arena, "empty", NULL, 0);
     expect_error(msk_type_seq(&arena, empty), hex("ffffffffffffffffff01"), MSK_FAULT_LIMIT,
                  "seq: 18446744073709551615 empty items, at most 65536 are taken at offset 0");
@@ -302,7 +303,8 @@ static void numbers_beyond_2_53_are_text(void **state)
     expect_json(&msk_type_u64, "8080808080808010", "\"9007199254740992\"");
     expect_json(&msk_type_i64, "ffffffffffffffffff01", "\"-9223372036854775808\"");
     expect_json(&msk_type_i64, "feffffffffffffffff01", "\"9223372036854775807\"");
-    expect_json(&msk_type_i128, "ffffffffffffffffffffffffffffffffffff03", "\"-170141183460469231731687303715884105728\"");
+    expect_json(&msk_type_i128, "ffffffffffffffffffffffffffffffffffff03",
+                "\"-170141183460469231731687303715884105728\"");
     expect_json(&msk_type_id64, "07", "\"7\"");
     expect_json(&msk_type_f64, "000000000000f07f", "\"Infinity\"");
     expect_json(&msk_type_f32, "000080ff", "\"-Infinity\"");
@@ -381,10 +383,9 @@ static void json_cannot_forge_entries(void **state)
     signature[sizeof signature - 1] = 0;
     const char *zero = "0000000000000000000000000000000000000000000000000000000000000000";
     const char *one = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
-    json_t *json =
-        json_pack("{s:{s:s,s:s,s:[i,i],s:{s:s,s:[]},s:[],s:[],s:[],s:[],s:{}},s:s}", "entry", "protocol", "0.4.2",
-                  "network", zero, "version", 1, 2, "address", "id", one, "addrs", "tags", "streams", "functions",
-                  "groups", "tickets", "signature", signature);
+    json_t *json = json_pack("{s:{s:s,s:s,s:[i,i],s:{s:s,s:[]},s:[],s:[],s:[],s:[],s:{}},s:s}", "entry", "protocol",
+                             "0.4.2", "network", zero, "version", 1, 2, "address", "id", one, "addrs", "tags",
+                             "streams", "functions", "groups", "tickets", "signature", signature);
     struct msk_signed_peer_entry entry;
     struct msk_error err;
     assert_non_null(json);
@@ -402,7 +403,8 @@ static void memory_may_run_out_anywhere(void **state)
     struct msk_bytes in = hex("03050103"), relays = hex("02" /* two relays, out of order */
                                                         "000a68747470733a2f2f622f"
                                                         "000a68747470733a2f2f612f");
-    const struct msk_type *numbers = msk_type_set(&arena, &msk_type_u16), *addresses = msk_type_set(&arena, MSK_TYPE(transport_addr));
+    const struct msk_type *numbers = msk_type_set(&arena, &msk_type_u16),
+                          *addresses = msk_type_set(&arena, MSK_TYPE(transport_addr));
     int failures = 0;
     for (uint64_t budget = 0; budget < 200; budget++) {
         struct msk_arena small;

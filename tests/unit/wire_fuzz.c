@@ -52,7 +52,8 @@ static int load_seeds(void **state)
     for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
         json_t *root = vectors_load(files[f].file), *item;
         size_t i;
-        json_array_foreach(json_object_get(root, "cases"), i, item) {
+        json_array_foreach(json_object_get(root, "cases"), i, item)
+        {
             add_seed(files[f].type, json_object_get(item, "hex"));
             add_seed(files[f].type, json_object_get(json_object_get(item, "input"), "bytes"));
         }
