@@ -393,6 +393,40 @@ static void claims_that_are_no_json_are_not_minted(void **state)
     msk_builder_free(&token);
 }
 
+static void expect_unreadable(const char *text, const char *want)
+{
+    struct msk_builder header, claims;
+    struct msk_error err;
+    msk_builder_init(&header, 1000);
+    msk_builder_init(&claims, 1000);
+    assert_int_equal(msk_jwt_read(msk_bytes_of_text(text), &header, &claims, &err), MSK_E_INVALID);
+    assert_string_equal(err.text, want);
+    msk_builder_free(&header);
+    msk_builder_free(&claims);
+}
+
+static void tickets_can_be_read_without_a_key(void **state)
+{
+    (void)state;
+    struct msk_builder header, claims;
+    struct msk_builder token = token_of("{\"exp\": 1, \"x\":18446744073709551615}");
+    msk_builder_init(&header, 1000);
+    msk_builder_init(&claims, 1000);
+    assert_int_equal(msk_jwt_read(msk_builder_view(&token), &header, &claims, NULL), 0);
+    assert_string_equal((const char *)header.data, "{\"alg\":\"HS256\"}");
+    assert_string_equal((const char *)claims.data, "{\"exp\": 1, \"x\":18446744073709551615}");
+    msk_builder_free(&header);
+    msk_builder_free(&claims);
+    msk_builder_free(&token);
+    expect_unreadable("", "not a JWT: it needs three parts joined by dots");
+    expect_unreadable("e30.e30", "not a JWT: it needs three parts joined by dots");
+    expect_unreadable(".e30.", "header: not JSON: expected a value at offset 0");
+    expect_unreadable("!.e30.", "header: not base64url");
+    expect_unreadable("W10.e30.", "header: not an object");
+    expect_unreadable("e30.e3.", "claims: not base64url");
+    expect_unreadable("e30.ew.", "claims: not JSON: expected a member's name at offset 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +442,7 @@ int main(void)
         cmocka_unit_test(claims_are_named_when_they_differ),
         cmocka_unit_test(minted_tickets_are_accepted),
         cmocka_unit_test(claims_that_are_no_json_are_not_minted),
+        cmocka_unit_test(tickets_can_be_read_without_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
