@@ -306,6 +306,12 @@ static bool is_alone(const struct msk_announcer *announcer)
     return announcer->leave_ms == MSK_NEVER && msk_gossip_neighbour_count(announcer->gossip) == 0;
 }
 
+/* Somebody to turn to; without, there is nothing to wake up for. */
+static bool knows_anybody(const struct msk_announcer *announcer)
+{
+    return announcer->bootstrap_count + announcer->catalog->count > 0;
+}
+
 /* ---- hearing */
 
 /* Whether to give it out as `heard`. */
@@ -368,9 +374,10 @@ bool msk_announcer_next(struct msk_announcer *announcer, struct msk_now now, str
 void msk_announcer_tick(struct msk_announcer *announcer, struct msk_now now, struct msk_actions *out)
 {
     msk_gossip_tick(announcer->gossip, now, out);
-    if (is_alone(announcer) && now.mono_ms >= announcer->join_ms)
+    bool stays = announcer->leave_ms == MSK_NEVER && knows_anybody(announcer);
+    if (stays && is_alone(announcer) && now.mono_ms >= announcer->join_ms)
         find_neighbours(announcer, now, out);
-    if (announcer->leave_ms == MSK_NEVER && now.mono_ms >= announcer->seek_ms)
+    if (stays && now.mono_ms >= announcer->seek_ms)
         seek_silent_peer(announcer, now, out);
     if (!announcer->departed && now.mono_ms >= announcer->leave_ms)
         leave(announcer, now, out);
@@ -380,10 +387,10 @@ uint64_t msk_announcer_deadline(const struct msk_announcer *announcer)
 {
     if (announcer->departed)
         return MSK_NEVER;
-    bool stays = announcer->leave_ms == MSK_NEVER;
+    bool stays = announcer->leave_ms == MSK_NEVER, seeks = stays && knows_anybody(announcer);
     uint64_t deadlines[] = {announcer->leave_ms, stays ? announcer->refresh_ms : MSK_NEVER,
-                            stays ? announcer->seek_ms : MSK_NEVER,
-                            is_alone(announcer) ? announcer->join_ms : MSK_NEVER};
+                            seeks ? announcer->seek_ms : MSK_NEVER,
+                            seeks && is_alone(announcer) ? announcer->join_ms : MSK_NEVER};
     uint64_t first = msk_gossip_deadline(announcer->gossip);
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++)
         if (deadlines[i] < first)
