@@ -278,7 +278,8 @@ static bool is_silent(const struct msk_announcer *announcer, struct msk_now now,
 
 bool msk_announcer_informs(const struct msk_announcer *announcer, struct msk_now now, const struct msk_digest *peer)
 {
-    return msk_gossip_neighbour_count(announcer->gossip) > 0 && !announcer->too_large && !is_silent(announcer, now, peer);
+    return msk_gossip_neighbour_count(announcer->gossip) > 0 && !announcer->too_large &&
+           !is_silent(announcer, now, peer);
 }
 
 /* After a long partition both sides have neighbours enough and would stay apart for ever, knowing each other only from

@@ -45,7 +45,8 @@ static bool reserve(struct msk_discovery *discovery)
     return true;
 }
 
-/* The contact of a peer, made if need be; NULL at the limit or without memory. Bootstrap peers have room of their own. */
+/* The contact of a peer, made if need be; NULL at the limit or without memory. Bootstrap peers have room of their own.
+ */
 static struct msk_contact *contact_of(struct msk_discovery *discovery, const struct msk_digest *peer, bool bootstrap)
 {
     bool found;
@@ -126,7 +127,8 @@ static int promote(struct msk_discovery *discovery, struct msk_contact *contact)
     return 0;
 }
 
-int msk_discovery_add_bootstrap(struct msk_discovery *discovery, struct msk_now now, const struct msk_peer_address *peer)
+int msk_discovery_add_bootstrap(struct msk_discovery *discovery, struct msk_now now,
+                                const struct msk_peer_address *peer)
 {
     if (msk_digest_equal(&peer->peer, &discovery->host->own->signed_entry.entry.address.peer_id))
         return 0;
@@ -199,8 +201,9 @@ void msk_discovery_own_changed(struct msk_discovery *discovery, struct msk_now n
 /* ---- exchanges due */
 
 /* Addresses of the catalog, and where there are none or too few the configured or given ones. */
-static void collect_addresses(const struct msk_discovery *discovery, struct msk_now now, const struct msk_contact *contact,
-                              const struct msk_transport_addr_set *given, struct msk_transport_addr_set *out)
+static void collect_addresses(const struct msk_discovery *discovery, struct msk_now now,
+                              const struct msk_contact *contact, const struct msk_transport_addr_set *given,
+                              struct msk_transport_addr_set *out)
 {
     const struct msk_signed_peer_entry *entry = msk_catalog_find(discovery->host->catalog, now.wall_ms, &contact->peer);
     if (entry)
@@ -216,9 +219,16 @@ static void collect_addresses(const struct msk_discovery *discovery, struct msk_
     }
 }
 
+static uint64_t retry_most_ms(const struct msk_contact *contact)
+{
+    if (!contact->bootstrap)
+        return MSK_SYNC_RETRY_MAX_MS;
+    return contact->failures < MSK_BOOTSTRAP_EAGER_TRIES ? MSK_BOOTSTRAP_RETRY_MAX_MS : MSK_BOOTSTRAP_LATE_RETRY_MS;
+}
+
 static uint64_t retry_ms(const struct msk_contact *contact)
 {
-    uint64_t most_ms = contact->bootstrap ? MSK_SYNC_RETRY_BOOTSTRAP_MAX_MS : MSK_SYNC_RETRY_MAX_MS;
+    uint64_t most_ms = retry_most_ms(contact);
     uint32_t doublings = contact->failures < 16 ? contact->failures : 16;
     uint64_t wait_ms = (uint64_t)MSK_SYNC_RETRY_MS << doublings;
     return wait_ms < most_ms ? wait_ms : most_ms;

@@ -88,8 +88,8 @@ static int send_snapshot(struct msk_discovery *discovery, struct msk_now now, co
 {
     struct msk_builder encoded;
     msk_builder_init(&encoded, MSK_FRAME_MAX_CATALOG);
-    int error = msk_catalog_snapshot(discovery->host->catalog, now.wall_ms, &discovery->host->own->signed_entry,
-                                     &encoded);
+    int error =
+        msk_catalog_snapshot(discovery->host->catalog, now.wall_ms, &discovery->host->own->signed_entry, &encoded);
     if (error == 0)
         msk_act_send(out, link->number, msk_builder_view(&encoded), 0);
     msk_builder_free(&encoded);
@@ -100,8 +100,8 @@ static bool may_accept(const struct msk_discovery *discovery, const struct msk_d
 {
     size_t from_peer = 0;
     for (size_t i = 0; i < discovery->exchange_count; i++)
-        from_peer += !discovery->exchanges[i]->contact &&
-                     msk_digest_equal(&discovery->exchanges[i]->link->info.peer, peer);
+        from_peer +=
+            !discovery->exchanges[i]->contact && msk_digest_equal(&discovery->exchanges[i]->link->info.peer, peer);
     return from_peer < MSK_EXCHANGES_IN_PEER_MAX &&
            discovery->exchange_count - discovery->out_count < MSK_EXCHANGES_IN_MAX;
 }

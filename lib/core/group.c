@@ -25,8 +25,8 @@ static bool make_frame(struct msk_action *action, uint64_t link)
     return true;
 }
 
-/* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on any
- * network. `after` stays: nothing leaves before its record is on disk. */
+/* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on
+ * any network. `after` stays: nothing leaves before its record is on disk. */
 static void route(struct msk_group *group, struct msk_actions *out, size_t from)
 {
     size_t kept = from;
@@ -118,17 +118,16 @@ static int make_parts(struct msk_group *group, const struct msk_hard_state *hard
 {
     const struct msk_peer_entry *own = &group->host->own->signed_entry.entry;
     const struct msk_mesh_events events = {group, on_bonded, on_unbonded, on_heard, on_raft};
-    const struct msk_mesh_config mesh = {
-        .bond = {.group_id = group->config.id,
-                 .key = group->config.key,
-                 .self = own->address.peer_id,
-                 .network_id = own->network,
-                 .heartbeat_interval_ms = group->config.heartbeat_interval_ms,
-                 .heartbeat_jitter_ms = group->config.heartbeat_jitter_ms,
-                 .max_missed_heartbeats = group->config.max_missed_heartbeats},
-        .validators = group->config.validators,
-        .validator_count = group->config.validator_count,
-        .seed = seed};
+    const struct msk_mesh_config mesh = {.bond = {.group_id = group->config.id,
+                                                  .key = group->config.key,
+                                                  .self = own->address.peer_id,
+                                                  .network_id = own->network,
+                                                  .heartbeat_interval_ms = group->config.heartbeat_interval_ms,
+                                                  .heartbeat_jitter_ms = group->config.heartbeat_jitter_ms,
+                                                  .max_missed_heartbeats = group->config.max_missed_heartbeats},
+                                         .validators = group->config.validators,
+                                         .validator_count = group->config.validator_count,
+                                         .seed = seed};
     group->mesh = msk_mesh_new(group->host, &events, &mesh);
     struct msk_raft_config *raft = &group->config.raft;
     raft->group = group->config.id;
@@ -186,8 +185,9 @@ void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_act
 {
     const struct msk_group_config *config = &group->config;
     struct msk_digest_seq signatures = validator_signatures(config);
-    MSK_EMIT(out, &config->id, GROUP_JOINED, MSK_F_DIGEST("id", &config->id), MSK_F_TEXT("key_source", config->key_source),
-             MSK_F_TEXT("machine", config->machine), MSK_F_DIGEST("consensus_digest", &config->consensus_digest),
+    MSK_EMIT(out, &config->id, GROUP_JOINED, MSK_F_DIGEST("id", &config->id),
+             MSK_F_TEXT("key_source", config->key_source), MSK_F_TEXT("machine", config->machine),
+             MSK_F_DIGEST("consensus_digest", &config->consensus_digest),
              MSK_F_DIGEST("machine_signature", &config->machine_signature),
              MSK_F_DIGEST("sync_signature", &config->sync_signature), MSK_F_DIGESTS("validators", signatures));
     msk_free(signatures.items);

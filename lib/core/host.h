@@ -45,7 +45,8 @@ struct msk_link *msk_host_dial(const struct msk_host *host, const struct msk_dig
                                const struct msk_transport_addr_set *addresses, enum msk_link_owner owner,
                                struct msk_actions *out);
 
-/* The first MSK_DIAL_ADDRESSES_MAX IP addresses into `out`; how many there are. Relays cannot be dialled (transport.md). */
+/* The first MSK_DIAL_ADDRESSES_MAX IP addresses into `out`; how many there are. Relays cannot be dialled
+ * (transport.md). */
 size_t msk_ip_addresses(const struct msk_transport_addr_set *addresses, struct msk_transport_addr *out);
 
 /* Close a link with a code and forget it. */

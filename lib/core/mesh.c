@@ -172,7 +172,8 @@ static void lift_wait(struct msk_mesh *mesh, struct msk_now now, struct msk_memb
         return;
     member->introduced = false;
     member->rebuffs = member->unknown = 0;
-    if (member->wait == MSK_WAIT_QUARANTINE && now.mono_ms + MSK_QUARANTINE_MS >= member->due_ms + MSK_QUARANTINE_LIFT_MS)
+    if (member->wait == MSK_WAIT_QUARANTINE &&
+        now.mono_ms + MSK_QUARANTINE_MS >= member->due_ms + MSK_QUARANTINE_LIFT_MS)
         msk_member_plan(member, MSK_WAIT_DUE, now.mono_ms + msk_random_below(&mesh->random, MSK_QUARANTINE_LIFT_MS),
                         "catalog");
 }

@@ -11,7 +11,7 @@
 #include "wire/close_code.h"
 #include "wire/frame.h"
 
-#define DECODED_PER_BYTE 16          /* memory a decoded message may take for each byte received */
+#define DECODED_PER_BYTE 16 /* memory a decoded message may take for each byte received */
 #define DECODED_MIN      (64u << 10)
 #define CLOCK_SKEW_MS    2000 /* reported above this (groups.md 8.1) */
 
@@ -180,12 +180,12 @@ void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bon
 
 /* ---- accepting (groups.md 2.4) */
 
-/* The peer's process is another than the one we are bonded with, and that bond has been silent as long as no living one
- * is: it is dead, whatever its timer says. */
-static bool has_restarted(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member)
+/* The process that dials began after our bond with the peer did: that bond is dead, whatever its timer says. Two signs,
+ * since clocks differ and the entry we had when the bond began may have been of an older process still. */
+static bool has_restarted(const struct msk_member *member)
 {
-    return member->bond && member->entry->entry.version.started_ms > member->bond_started_ms &&
-           now.mono_ms - member->bond->heard_ms > mesh->config.bond.heartbeat_interval_ms;
+    int64_t started_ms = member->entry->entry.version.started_ms;
+    return member->bond && started_ms > member->bond_started_ms && started_ms > member->bond->opened_wall_ms;
 }
 
 /* Check 7. A bond that is there refuses a second one, unless both may just have dialled at once (2.6, rule 2), or it
@@ -238,8 +238,9 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
         return;
     }
     const char *check = "7";
-    bool restarted = has_restarted(mesh, now, member);
-    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out) : MSK_CLOSE_ALREADY_BONDED;
+    bool restarted = has_restarted(member);
+    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out)
+                                                       : MSK_CLOSE_ALREADY_BONDED;
     if (code) {
         msk_free(bond);
         reject(mesh, link, code, check, out);
@@ -261,7 +262,8 @@ static void violation(struct msk_mesh *mesh, struct msk_now now, struct msk_bond
 {
     char text[MSK_ERROR_TEXT_MAX + 64], prefix[2 * 16 + 1];
     msk_hex_encode(MSK_BYTES(frame.data, frame.len < 16 ? frame.len : 16), prefix);
-    snprintf(text, sizeof text, "%s (frame of %zu bytes: %s%s)", detail, frame.len, prefix, frame.len > 16 ? "..." : "");
+    snprintf(text, sizeof text, "%s (frame of %zu bytes: %s%s)", detail, frame.len, prefix,
+             frame.len > 16 ? "..." : "");
     struct msk_member *member = bond->peer;
     MSK_EMIT(out, &mesh->config.bond.group_id, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_TEXT("detail", text));
@@ -352,7 +354,7 @@ static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *
     case MSK_BOND_PONG:
         break;
     case MSK_BOND_DEPARTURE:
-        msk_mesh_end(mesh, now, member, MSK_CLOSE_CANCELLED, false, out);
+        msk_mesh_departed(mesh, now, member, out);
         break;
     case MSK_BOND_PEER_ENTRY_UPDATE:
         receive_update(mesh, now, bond, frame, &message->entry, out);
@@ -433,8 +435,9 @@ static void become_unbonded(struct msk_mesh *mesh, struct msk_now now, struct ms
         (void)msk_member_redial(mesh, now, member, now.mono_ms, by, code, out);
 }
 
-void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
-                  struct msk_actions *out)
+/* Close bond and spare; `by` is who is reported as the cause. */
+static void end_bond(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
+                     uint64_t code, bool flush, struct msk_actions *out)
 {
     if (member->spare) {
         msk_host_close(mesh->host, member->spare->link, code, false, out);
@@ -442,7 +445,18 @@ void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *
         member->spare = NULL;
     }
     msk_host_close(mesh->host, member->bond->link, code, flush, out);
-    become_unbonded(mesh, now, member, MSK_CLOSED_LOCAL, code, NULL, out);
+    become_unbonded(mesh, now, member, by, code, NULL, out);
+}
+
+void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
+                  struct msk_actions *out)
+{
+    end_bond(mesh, now, member, MSK_CLOSED_LOCAL, code, flush, out);
+}
+
+void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
+{
+    end_bond(mesh, now, member, MSK_CLOSED_PEER, MSK_CLOSE_CANCELLED, false, out);
 }
 
 void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,

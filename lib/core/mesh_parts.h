@@ -7,12 +7,12 @@
 
 /* What a member without a bond and without a dial waits for. */
 enum msk_wait {
-    MSK_WAIT_NOTHING,    /* nothing planned */
-    MSK_WAIT_DUE,        /* dial at due_ms */
-    MSK_WAIT_SYNC,       /* a catalog sync; dial when it is over, at due_ms at the latest */
-    MSK_WAIT_ENTRY,      /* until its entry changes */
-    MSK_WAIT_TICKET,     /* until its entry or ours changes, at due_ms at the latest */
-    MSK_WAIT_QUARANTINE  /* until due_ms, unless it restarts */
+    MSK_WAIT_NOTHING,   /* nothing planned */
+    MSK_WAIT_DUE,       /* dial at due_ms */
+    MSK_WAIT_SYNC,      /* a catalog sync; dial when it is over, at due_ms at the latest */
+    MSK_WAIT_ENTRY,     /* until its entry changes */
+    MSK_WAIT_TICKET,    /* until its entry or ours changes, at due_ms at the latest */
+    MSK_WAIT_QUARANTINE /* until due_ms, unless it restarts */
 };
 
 /* How long tickets hold, of a member or of ourselves. */
@@ -31,21 +31,21 @@ struct msk_member {
     struct msk_digest peer;
     struct msk_signed_peer_entry *entry; /* the newest known, owned */
 
-    struct msk_bond *bond;  /* the one to send on */
-    struct msk_bond *spare; /* a second one, while it is open which will stay (groups.md 2.6) */
-    struct msk_bond *dial;  /* ours, under way */
+    struct msk_bond *bond;   /* the one to send on */
+    struct msk_bond *spare;  /* a second one, while it is open which will stay (groups.md 2.6) */
+    struct msk_bond *dial;   /* ours, under way */
     int64_t bond_started_ms; /* `started` of the process at the other end, as far as known when the bond began */
     uint64_t spare_since_ms;
     uint64_t bond_heard, spare_heard; /* frames received when the spare began */
 
     enum msk_wait wait;
     uint64_t due_ms;
-    const char *trigger; /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
+    const char *trigger;                 /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
     uint32_t attempts, unknown, rebuffs; /* failed dials in a row; of those 401; reachable but no member */
-    bool introduced;     /* a catalog sync came before the dial, or is not needed */
-    bool proven;         /* held a bond in this run */
-    uint64_t lost_ms, rtt_us; /* of the last bond; lost_ms 0: none lost */
-    const char *last_stage;   /* of the last failed dial; NULL: none */
+    bool introduced;                     /* a catalog sync came before the dial, or is not needed */
+    bool proven;                         /* held a bond in this run */
+    uint64_t lost_ms, rtt_us;            /* of the last bond; lost_ms 0: none lost */
+    const char *last_stage;              /* of the last failed dial; NULL: none */
     uint64_t last_code;
 
     struct msk_ticket_watch tickets;
@@ -99,6 +99,9 @@ void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct
 /* Close bond and spare ourselves. */
 void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
                   struct msk_actions *out);
+
+/* The peer said that it leaves: the same with 102. */
+void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
 
 /* ---- tickets (mesh_tickets.c) */
 /* Check and remember: whether the member's entry is in order. */

@@ -126,8 +126,8 @@ static enum msk_catalog_outcome on_learn(void *context, struct msk_now now, cons
     const struct msk_signed_peer_entry *known = msk_catalog_find(&node->catalog, now.wall_ms, peer);
     bool restarted = !known || entry->entry.version.started_ms > known->entry.version.started_ms;
     struct msk_digest evicted;
-    enum msk_catalog_outcome outcome = msk_catalog_offer(&node->catalog, now, entry, source,
-                                                         standing_of(node, &entry->entry), &evicted);
+    enum msk_catalog_outcome outcome =
+        msk_catalog_offer(&node->catalog, now, entry, source, standing_of(node, &entry->entry), &evicted);
     report_entry(peer, outcome, source, out);
     if (!msk_digest_is_zero(&evicted))
         msk_node_forget_peer(node, &evicted, "the catalog is full", out);
@@ -217,7 +217,8 @@ int msk_node_new(const struct msk_node_config *config, struct msk_now now, struc
     int error = make_parts(node, config, now);
     if (error < 0) {
         msk_node_free(node);
-        return msk_fail(err, error, error == MSK_E_LIMIT ? "more than %d bootstrap peers" : "cannot make the node", MSK_BOOTSTRAP_MAX);
+        return msk_fail(err, error, error == MSK_E_LIMIT ? "more than %d bootstrap peers" : "cannot make the node",
+                        MSK_BOOTSTRAP_MAX);
     }
     *out = node;
     return 0;
@@ -305,7 +306,8 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, MSK_E_LIMIT, "a node can be in %d groups", MSK_NODE_GROUPS_MAX);
     int error = check_alias(node, config->alias, err);
     if (error == 0)
-        error = msk_group_new(&node->host, config, hard, msk_random_next(&node->random), &node->sequence, now, &group, err);
+        error =
+            msk_group_new(&node->host, config, hard, msk_random_next(&node->random), &node->sequence, now, &group, err);
     if (error < 0)
         return error;
     error = msk_own_entry_add_group(&node->own, now, &config->id);
@@ -394,12 +396,9 @@ uint64_t msk_node_deadline(const struct msk_node *node)
     uint64_t gossip_ms = node->announcer ? msk_announcer_deadline(node->announcer) : MSK_NEVER;
     if (node->stopped)
         return gossip_ms;
-    uint64_t candidates[] = {node->help_due_ms,
-                             node->own.refresh_ms,
-                             node->purge_ms,
-                             gossip_ms,
-                             msk_node_accept_deadline(node),
-                             msk_discovery_deadline(node->discovery)};
+    uint64_t candidates[] = {
+        node->help_due_ms, node->own.refresh_ms,           node->purge_ms,
+        gossip_ms,         msk_node_accept_deadline(node), msk_discovery_deadline(node->discovery)};
     uint64_t deadline_ms = MSK_NEVER;
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
         deadline_ms = candidates[i] < deadline_ms ? candidates[i] : deadline_ms;

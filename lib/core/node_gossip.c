@@ -72,7 +72,8 @@ void msk_node_gossip_closed(struct msk_node *node, struct msk_now now, uint64_t 
     if (!node->announcer)
         return;
     if (close->by == MSK_CLOSED_PEER)
-        snprintf(code, sizeof code, "closed with %llu %s", (unsigned long long)close->code, msk_close_name(close->code));
+        snprintf(code, sizeof code, "closed with %llu %s", (unsigned long long)close->code,
+                 msk_close_name(close->code));
     msk_gossip_link_closed(msk_announcer_gossip(node->announcer), now, number,
                            close->by == MSK_CLOSED_PEER ? code : close->detail, out);
 }

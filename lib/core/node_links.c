@@ -78,8 +78,8 @@ void msk_node_link_frame(struct msk_node *node, struct msk_now now, uint64_t num
     msk_node_settle(node, now, out);
 }
 
-void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_close *close,
-                          struct msk_actions *out)
+void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t number,
+                          const struct msk_link_close *close, struct msk_actions *out)
 {
     struct msk_link *link = msk_links_find(&node->links, number);
     if (!link) {

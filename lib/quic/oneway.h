@@ -17,8 +17,8 @@ struct msk_quic_incoming {
 /* A member of what owns it; it must be freed before, or while, MSK_QUIC_CLOSED of its connection is handled. */
 struct msk_quic_oneway {
     struct msk_quic_conn *conn;
-    struct msk_quic_stream *own;   /* NULL: nothing was sent yet, or the peer does not allow it yet */
-    struct msk_builder unsent;     /* frames that wait for our stream to be allowed */
+    struct msk_quic_stream *own; /* NULL: nothing was sent yet, or the peer does not allow it yet */
+    struct msk_builder unsent;   /* frames that wait for our stream to be allowed */
     struct msk_quic_incoming incoming[MSK_QUIC_ONEWAY_STREAMS_MAX];
     uint64_t opened;
 };
@@ -35,8 +35,8 @@ int msk_quic_incoming_next(struct msk_quic_incoming *incoming, size_t frame_max,
                            struct msk_error *err);
 void msk_quic_incoming_release(struct msk_quic_incoming *incoming);
 
-/* Queue one frame (copied). MSK_E_LIMIT: the peer does not read what it is sent, MSK_E_CLOSED: it wants to read no more,
- * or it is finished; MSK_E_NOMEM. */
+/* Queue one frame (copied). MSK_E_LIMIT: the peer does not read what it is sent, MSK_E_CLOSED: it wants to read no
+ * more, or it is finished; MSK_E_NOMEM. */
 int msk_quic_oneway_send(struct msk_quic_oneway *oneway, struct msk_bytes frame);
 
 /* MSK_QUIC_STREAMS: what waits may leave now. As msk_quic_oneway_send. */

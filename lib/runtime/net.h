@@ -1,5 +1,6 @@
 /* net.h: links over real sockets: QUIC connections, each with its one framed stream (wire.md 3.1) or, for gossip, with
- * one-way streams (wire.md C.1), known by number; and the loop's turns, which begin when datagrams or a deadline arrive and end when everything that follows has been sent.
+ * one-way streams (wire.md C.1), known by number; and the loop's turns, which begin when datagrams or a deadline arrive
+ * and end when everything that follows has been sent.
  *
  * One turn: datagrams -> links opened, frames, links closed -> the owner acts (dials, sends, closes) -> datagrams out
  * -> one timer for the earliest deadline of anybody. */

@@ -14,7 +14,7 @@ struct net_link {
     enum msk_alpn alpn;
     struct msk_quic_dial *dial;
     struct msk_quic_conn *conn;
-    union {                      /* once connected, by protocol */
+    union { /* once connected, by protocol */
         struct msk_quic_link framed;
         struct msk_quic_oneway oneway; /* of the announce protocol */
     };
@@ -269,8 +269,8 @@ void msk_net_send(struct msk_net *net, uint64_t number, struct msk_bytes frame)
     struct net_link *link = find(net, number);
     if (!link || link->told || !link->conn)
         return;
-    check_sent(link, is_oneway(link) ? msk_quic_oneway_send(&link->oneway, frame)
-                                     : msk_quic_link_send(&link->framed, frame));
+    check_sent(link,
+               is_oneway(link) ? msk_quic_oneway_send(&link->oneway, frame) : msk_quic_link_send(&link->framed, frame));
 }
 
 void msk_net_close(struct msk_net *net, uint64_t number, uint64_t code, bool flush)

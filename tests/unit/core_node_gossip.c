@@ -138,9 +138,9 @@ static void memory_that_runs_out_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_chain_becomes_a_network),        cmocka_unit_test(a_departure_reaches_everybody),
-        cmocka_unit_test(who_is_alone_departs_at_once),     cmocka_unit_test(who_returns_is_known_again),
-        cmocka_unit_test(halves_find_each_other_again),     cmocka_unit_test(memory_that_runs_out_is_survived),
+        cmocka_unit_test(a_chain_becomes_a_network),    cmocka_unit_test(a_departure_reaches_everybody),
+        cmocka_unit_test(who_is_alone_departs_at_once), cmocka_unit_test(who_returns_is_known_again),
+        cmocka_unit_test(halves_find_each_other_again), cmocka_unit_test(memory_that_runs_out_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

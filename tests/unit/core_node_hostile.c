@@ -37,14 +37,14 @@ static void proper_frame(struct net *net, struct net_conn *conn, const struct ms
     struct msk_signed_peer_entry entry = *fake_entry(net, PEER, &group->id, 0);
     struct msk_handshake_start start = fake_start(net, conn, group);
     struct msk_catalog_snapshot snapshot = {{&entry, 1}};
-    struct msk_bond_message message = {.kind = (enum msk_bond_message_kind)msk_random_below(&net->random, 5), .entry = entry};
+    struct msk_bond_message message = {.kind = (enum msk_bond_message_kind)msk_random_below(&net->random, 5),
+                                       .entry = entry};
     struct msk_log_entry log_entry = {1, msk_bytes_of_text("x")};
-    struct msk_bond_message raft = {.kind = MSK_BOND_RAFT,
-                                    .raft = {.kind = MSK_RAFT_APPEND_ENTRIES,
-                                             .append_entries = {.term = 1,
-                                                                .leader = net->places[PEER].id,
-                                                                .entries = {&log_entry, 1},
-                                                                .leader_commit = 1}}};
+    struct msk_bond_message raft = {
+        .kind = MSK_BOND_RAFT,
+        .raft = {.kind = MSK_RAFT_APPEND_ENTRIES,
+                 .append_entries = {
+                     .term = 1, .leader = net->places[PEER].id, .entries = {&log_entry, 1}, .leader_commit = 1}}};
     start.bonds = (struct msk_signed_peer_entry_seq){&entry, 1};
     if (conn->alpn == MSK_ALPN_SYNC)
         encode(MSK_TYPE(catalog_snapshot), &snapshot, out);
@@ -192,10 +192,8 @@ static void frame_limits_follow_the_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damaged_frames_do_no_harm),
-        cmocka_unit_test(connections_that_say_nothing_are_bounded),
-        cmocka_unit_test(made_up_members_are_bounded),
-        cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(damaged_frames_do_no_harm),     cmocka_unit_test(connections_that_say_nothing_are_bounded),
+        cmocka_unit_test(made_up_members_are_bounded),   cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(frame_limits_follow_the_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

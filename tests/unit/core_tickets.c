@@ -3,7 +3,7 @@
 #include "core/tickets.h"
 #include "node_fake.h"
 
-#define HOUR_S  3600
+#define HOUR_S    3600
 #define MINUTE_MS 60000
 
 /* A validator that wants an HS256 ticket of an issuer. */
@@ -14,7 +14,8 @@ static struct msk_jwt_validator wants(const char *issuer)
     struct msk_error err = {0};
     snprintf(text, sizeof text,
              "{\"class\":\"jwt\",\"allow_non_expiring\":true,\"issuers\":[\"%s\"],\"keys\":[{\"alg\":\"HS256\",\"key\":"
-             "\"%064d\"}]}", issuer, 7);
+             "\"%064d\"}]}",
+             issuer, 7);
     if (msk_jwt_validator_parse(msk_bytes_of_text(text), &validator, &err) < 0)
         fail_msg("%s", err.text);
     return validator;
@@ -27,7 +28,8 @@ static struct msk_ticket mint(const struct net *net, int place, const char *issu
     struct msk_jwt_secret secret;
     struct msk_error err = {0};
     snprintf(key, sizeof key, "%064d", 7);
-    assert_int_equal(msk_jwt_secret_parse(msk_jwt_alg_find(msk_bytes_of_text("HS256")), msk_bytes_of_text(key), &secret, &err), 0);
+    assert_int_equal(
+        msk_jwt_secret_parse(msk_jwt_alg_find(msk_bytes_of_text("HS256")), msk_bytes_of_text(key), &secret, &err), 0);
     const struct msk_jwt_claims claims = {.issuer = issuer,
                                           .subject = msk_digest_text(&net->places[place].id, subject),
                                           .has_expires = expires_ms != INT64_MAX,
@@ -94,7 +96,8 @@ static void rules_give(struct rules *rules, const char *issuer, int64_t expires_
 static struct msk_ticket_verdict rules_check(const struct rules *rules, size_t count)
 {
     struct msk_ticket_verdict verdict;
-    assert_int_equal(msk_tickets_check(rules->wanted, count, &rules->entry, net_now(rules->net, 1).wall_ms, &verdict), 0);
+    assert_int_equal(msk_tickets_check(rules->wanted, count, &rules->entry, net_now(rules->net, 1).wall_ms, &verdict),
+                     0);
     return verdict;
 }
 
