@@ -7,6 +7,9 @@
 #include "core/discovery_parts.h"
 #include "wire/close_code.h"
 
+#define BOOTSTRAP_FIRST_WARNING 4 /* failures in a row: after about two seconds */
+#define BOOTSTRAP_WARNINGS      60
+
 /* ---- contacts */
 
 static size_t position_of(const struct msk_discovery *discovery, const struct msk_digest *peer, bool *found)
@@ -268,6 +271,17 @@ void msk_contact_acquainted(struct msk_discovery *discovery, struct msk_now now,
          periodic ? now.mono_ms + jittered(discovery, MSK_RESYNC_INTERVAL_MS) : MSK_NEVER);
 }
 
+/* An operator shall see that a bootstrap peer is missing, but not every second. */
+static void report_failure(const struct msk_contact *contact, const char *why, struct msk_actions *out)
+{
+    const struct msk_field fields[] = {MSK_F_DIGEST("peer", &contact->peer), MSK_F_TEXT("reason", why),
+                                       MSK_F_U64("failures", contact->failures)};
+    bool worth_a_look = contact->bootstrap && !contact->acquainted &&
+                        (contact->failures == BOOTSTRAP_FIRST_WARNING || contact->failures % BOOTSTRAP_WARNINGS == 0);
+    msk_act_event(out, NULL, worth_a_look ? MSK_EVENT_BOOTSTRAP_UNREACHABLE : MSK_EVENT_SYNC_FAILED, fields,
+                  sizeof fields / sizeof fields[0]);
+}
+
 void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact,
                         enum msk_alpn alpn, uint64_t started_ms, const char *why, struct msk_actions *out)
 {
@@ -283,8 +297,7 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
         uint64_t due_ms = started_ms + retry_ms(contact) + msk_random_below(&discovery->random, MSK_SYNC_RETRY_MS / 4);
         contact->failures++;
         plan(discovery, &contact->sync_due_ms, due_ms > now.mono_ms ? due_ms : now.mono_ms);
-        MSK_EMIT(out, NULL, SYNC_FAILED, MSK_F_DIGEST("peer", &contact->peer), MSK_F_TEXT("reason", why),
-                 MSK_F_U64("failures", contact->failures));
+        report_failure(contact, why, out);
     } else {
         msk_contact_acquainted(discovery, now, contact);
     }

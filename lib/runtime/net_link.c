@@ -136,10 +136,12 @@ static void on_connected(struct net_link *link, struct msk_quic_conn *conn)
     link->conn = conn;
     msk_quic_conn_set_user(conn, link);
     int rc = 0;
-    if (is_oneway(link))
+    if (is_oneway(link)) {
         msk_quic_oneway_init(&link->oneway, conn);
-    else
+        msk_quic_conn_set_patience(conn, msk_now_ns(), MSK_NET_GOSSIP_SILENCE_MS);
+    } else {
         rc = msk_quic_link_init(&link->framed, conn);
+    }
     if (rc)
         give_up(link, MSK_CLOSE_DROPPED, rc == MSK_E_LIMIT ? "the peer allows no stream" : msk_error_sentence(rc));
     else

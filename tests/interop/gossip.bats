@@ -143,7 +143,7 @@ neighbours() { c_status "$1" | jq '.gossip.neighbours | length'; }
     assert_equal "$(c_status c1 | jq -c .gossip)" null
     probe_start p
     run -1 peer_do p "$(jq -cn --arg peer "$(peer_address c1)" '{cmd: "dial", peer: $peer, alpn: "/mosaik/discovery/announce/1.0", do: []}')"
-    assert_output --partial 'application protocol'
+    assert_output --partial 'error 120'
 }
 
 # Ten nodes, told of one or two others each. The seed decides whom and when; the network must be whole again soon after.
