@@ -170,6 +170,12 @@ static int not_dialled(struct inspect_attempt *attempt, int rc, const struct ins
     return 0;
 }
 
+/* The peer must know us before it talks about groups. */
+static bool must_introduce(const struct inspect_attempt *attempt)
+{
+    return attempt->has_code && attempt->code == MSK_CLOSE_UNKNOWN_PEER && !attempt->by_us && !attempt->introduced;
+}
+
 static void closed(struct inspect_attempt *attempt, const struct msk_error *err)
 {
     const struct msk_link_close *end = msk_probe_end(attempt->contact.probe);
@@ -183,8 +189,9 @@ static void closed(struct inspect_attempt *attempt, const struct msk_error *err)
         step(attempt, attempt->name, "connection lost: %s", err->text);
     } else {
         end_with_code(attempt, end->code, end->by == MSK_CLOSED_LOCAL);
-        step(attempt, "refused", "%s: %llu %s", attempt->by_us ? "given up" : "refused", (unsigned long long)end->code,
-             attempt->name);
+        step(attempt, "refused", "%s: %llu %s%s", attempt->by_us ? "given up" : "refused",
+             (unsigned long long)end->code, attempt->name,
+             must_introduce(attempt) ? ", as to any newcomer: it has to be told about this key first" : "");
     }
 }
 
@@ -283,7 +290,7 @@ static int greet(struct inspect_attempt *attempt, struct msk_error *err)
     return rc ? no_answer(attempt, rc, err) : take_end(attempt, &end, err);
 }
 
-/* The peer must know us before it talks about groups: a catalog sync (wire.md 4.5), as every member does after 401. */
+/* A catalog sync (wire.md 4.5), as every member does after 401. */
 static int introduce(struct inspect_attempt *attempt, struct msk_error *err)
 {
     struct inspect_contact *contact = &attempt->contact;
@@ -296,7 +303,7 @@ static int introduce(struct inspect_attempt *attempt, struct msk_error *err)
         return no_answer(attempt, rc, err);
     attempt->introduced = true;
     attempt->peer_entry = inspect_own_entry_of(&contact->peer.peer, &entries);
-    step(attempt, "synced", "catalogs exchanged: the peer can know this key now, it told of %zu peers", entries.count);
+    step(attempt, "synced", "introduced by an exchange of catalogs; the peer told of %zu peers", entries.count);
     return 0;
 }
 
@@ -317,7 +324,7 @@ static void ask_peer(struct inspect_attempt *attempt)
 static int try_bond(struct inspect_attempt *attempt, struct msk_error *err)
 {
     int rc = greet(attempt, err);
-    if (rc == 0 && attempt->has_code && attempt->code == MSK_CLOSE_UNKNOWN_PEER && !attempt->by_us) {
+    if (rc == 0 && must_introduce(attempt)) {
         rc = introduce(attempt, err);
         if (rc == 0 && attempt->introduced)
             rc = greet(attempt, err);

@@ -62,7 +62,7 @@ INTRODUCED="$ATTEMPT refused synced $ATTEMPT"
     assert_regex "${lines[0]}" "^ +[0-9.]+ ms  dial $(address_of ada)\$"
     assert_regex "${lines[1]}" "^ +[0-9.]+ ms  TLS 1.3 done, the peer is $(id_of ada | cut -c-10)…\$"
     assert_regex "${lines[2]}" '^ +[0-9.]+ ms  handshake sent for group [0-9a-f]{10}…$'
-    assert_regex "${lines[3]}" '^ +[0-9.]+ ms  refused: 401 UnknownPeer$'
+    assert_regex "${lines[3]}" '^ +[0-9.]+ ms  refused: 401 UnknownPeer, as to any newcomer: it has to be told about this key first$'
     assert_regex "${lines[8]}" '^ +[0-9.]+ ms  refused: 30404 GroupNotFound$'
     assert_equal "${lines[9]:0:42}" 'The peer runs no group with this id. It is'
     assert_equal "${#lines[@]}" 14
