@@ -26,7 +26,7 @@ struct msk_announcer {
     uint64_t refresh_ms;     /* when a new neighbour is due our entry; MSK_NEVER: none is */
     uint64_t quiet_until_ms; /* it was announced just now: not again for a neighbour's sake */
     uint64_t leave_ms;       /* MSK_NEVER: we stay */
-    bool departed;
+    bool silent, departed;
     size_t too_large;              /* the size that was reported last; 0: it fits */
     struct msk_announcement heard; /* the last one, in the arena */
     struct msk_arena arena;
@@ -112,6 +112,7 @@ int msk_announcer_new(const struct msk_announcer_config *config, struct msk_now 
     announcer->catalog = config->catalog;
     announcer->new_link = config->new_link;
     announcer->context = config->context;
+    announcer->silent = config->silent;
     announcer->join_ms = now.mono_ms;
     announcer->seek_ms = now.mono_ms + MSK_SEEK_INTERVAL_MS;
     announcer->refresh_ms = announcer->leave_ms = MSK_NEVER;
@@ -194,7 +195,7 @@ void msk_announcer_tell(struct msk_announcer *announcer, struct msk_now now, str
     if (msk_gossip_set_addresses(announcer->gossip, &entry->entry.address.addresses) < 0)
         out->error = MSK_E_NOMEM;
     announcer->refresh_ms = MSK_NEVER;
-    if (announcer->leave_ms != MSK_NEVER)
+    if (announcer->silent || announcer->leave_ms != MSK_NEVER)
         return;
     size_t size;
     struct msk_announcement update = {.kind = MSK_ANNOUNCE_ENTRY, .entry = *entry};
@@ -224,7 +225,7 @@ void msk_announcer_depart(struct msk_announcer *announcer, struct msk_now now, s
             .timestamp = {.seconds = now.wall_ms / 1000, .nanoseconds = (uint32_t)(now.wall_ms % 1000) * 1000000u}}};
     size_t size;
     announcer->leave_ms = now.mono_ms + MSK_DEPARTURE_WINDOW_MS;
-    if (msk_departure_sign(&farewell.departure, announcer->own->secret) == 0 &&
+    if (!announcer->silent && msk_departure_sign(&farewell.departure, announcer->own->secret) == 0 &&
         announce(announcer, now, &farewell, &size, out))
         emit_announced(announcer, "departure", out);
     else
@@ -348,7 +349,7 @@ static bool hear(struct msk_announcer *announcer, struct msk_now now, const stru
 /* A new neighbour is told who we are; the last lost one leaves us looking for others. */
 static void note_neighbour(struct msk_announcer *announcer, struct msk_now now, bool up)
 {
-    if (up && announcer->refresh_ms == MSK_NEVER)
+    if (up && !announcer->silent && announcer->refresh_ms == MSK_NEVER)
         announcer->refresh_ms = announcer->quiet_until_ms > now.mono_ms ? announcer->quiet_until_ms : now.mono_ms;
     if (!up && is_alone(announcer))
         announcer->join_ms = now.mono_ms + msk_random_below(&announcer->random, MSK_REJOIN_INTERVAL_MS / 2);

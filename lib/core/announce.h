@@ -30,6 +30,7 @@ struct msk_announcer_config {
     const struct msk_catalog *catalog;   /* likewise: for addresses and known versions */
     uint64_t (*new_link)(void *context); /* a number for a connection to be dialled */
     void *context;
+    bool silent; /* only hear: our entry is never announced, nor our departure */
 };
 
 /* 0 or MSK_E_NOMEM. */

@@ -31,7 +31,7 @@ gossiper() {
 # catalog NODE: a line for each peer it knows, and itself: id and start of the process.
 catalog() {
     if is_c "$1"; then c_do "$1" catalog | jq -c '.peers + [.own]'; else peer_do "$1" '{"cmd":"catalog"}' | jq -c .peers; fi |
-        jq -r '.[] | .peer_id + " " + (.version | if type == "array" then .[0] else .started_ms end | tostring)' | sort
+        jq -r '.[] | "\(.peer_id) \(.version[0])"' | sort
 }
 
 # own_lines NODE...: what all their catalogs should hold.
@@ -164,7 +164,5 @@ neighbours() { c_status "$1" | jq '.gossip.neighbours | length'; }
         sleep "0.$((RANDOM % 10))"
         gossiper "$node" "$other"
     done
-    node_quit r5
-    node_quit c5
-    know_each_other "${nodes[@]:0:8}"
+    know_each_other "${nodes[@]}"
 }
