@@ -1,5 +1,6 @@
 /* Bonds row by row: who is refused with which code and in which order (groups.md 2.4), what messages do (2.7, 2.8), how
  * a member leaves (2.10). Our node is at place 1, the test holds others. */
+#include "core/mesh_parts.h"
 #include "node_fake.h"
 
 #define US    1
@@ -450,6 +451,29 @@ static void listed_peers_of_others_are_not_dialled(void **state)
     net_free(scene.net);
 }
 
+/* Two members without a word of a bond between them: reported once, and helped by new versions of our entry, ever less
+ * often; a BondFormed ends it. */
+static void a_pair_without_a_bond_is_reported_and_helped(void **state)
+{
+    (void)state;
+    struct scene scene = known();
+    fake_introduce(scene.net, OTHER, US, fake_entry(scene.net, OTHER, NULL, 0));
+    struct net_conn *conns[] = {bonded(&scene), fake_bond(scene.net, OTHER, US, &scene.group)};
+    for (int i = 0; i < 20; i++) {
+        net_run_for(scene.net, 1000);
+        for (int k = 0; k < 2; k++)
+            send_kind(&scene, conns[k], MSK_BOND_PONG);
+    }
+    assert_int_equal(net_events(scene.net, US, MSK_EVENT_MESH_INCOMPLETE), 1);
+    unsigned helped = fake_count(conns[0], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+    assert_in_range(helped, 4, 6); /* after 1, 3, 7, 15 s, and perhaps a regular one */
+    send_entry(&scene, conns[0], MSK_BOND_FORMED, fake_entry(scene.net, OTHER, NULL, 0));
+    net_run_for(scene.net, 2000);
+    const struct msk_mesh *mesh = msk_node_group(scene.net->places[US].node, &scene.group.id)->mesh;
+    assert_true(mesh->pairs_due_ms == MSK_NEVER);
+    net_free(scene.net);
+}
+
 static void leaving_departs_before_it_closes(void **state)
 {
     (void)state;
@@ -500,6 +524,7 @@ int main(void)
         cmocka_unit_test(our_changes_are_told_on_the_bond),
         cmocka_unit_test(a_listed_peer_is_dialled),
         cmocka_unit_test(listed_peers_of_others_are_not_dialled),
+        cmocka_unit_test(a_pair_without_a_bond_is_reported_and_helped),
         cmocka_unit_test(leaving_departs_before_it_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
