@@ -20,7 +20,7 @@
 
 #define CONTENT_LEN     300 /* an entry with a few groups */
 #define BROADCASTS_MAX  256
-#define IDLE_TIMEOUT_MS 30000 /* how long a crash goes unnoticed (transport.md) */
+#define IDLE_TIMEOUT_MS 10000 /* how long a crash goes unnoticed: MSK_NET_GOSSIP_SILENCE_MS */
 #define DIAL_TIMEOUT_MS 10000
 #define REJOIN_MS       5000  /* as the announcer does for a node without neighbours */
 #define SETTLED_MS      10000 /* who is up longer than this must hear everything ... */
