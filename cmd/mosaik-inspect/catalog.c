@@ -125,8 +125,7 @@ static int follow(const struct msk_run *run, const struct inspect_contact *conta
     const struct msk_signed_peer_entry *own = inspect_own_entry_of(&contact->peer.peer, entries);
     if (!own)
         return msk_fail(run->err, MSK_E_PROTOCOL,
-                        "the node's catalog does not hold the node itself: its network is not "
-                        "known");
+                        "the node's catalog does not hold the node itself, so its network is not known");
     struct watch watch = {.run = run, .node = &contact->id, .network = &own->entry.network};
     const struct msk_watcher_config config = {.secret = contact->secret,
                                               .network_id = own->entry.network,
@@ -145,6 +144,8 @@ static int run_catalog(struct msk_run *run)
     struct inspect_contact contact = {0};
     struct msk_signed_peer_entry_seq entries;
     const struct inspect_obstacle *obstacle = NULL;
+    if (options->for_ms && !options->watch)
+        return msk_fail(run->err, MSK_E_INVALID, "--for: it goes with --watch only");
     int rc = inspect_begin(&options->target, &contact, run->err);
     if (rc == 0)
         rc = inspect_sync(&contact, NULL, &entries, &obstacle, run->err);

@@ -247,7 +247,7 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .listen = config->listen,
         .listen_count = config->listen_count,
         .alpns = served,
-        .alpn_count = sizeof served / sizeof served[0] - config->without_gossip,
+        .alpn_count = sizeof served / sizeof served[0] - (config->without_gossip ? 1 : 0),
         .qlog_directory = config->qlog_directory,
         .keylog_path = config->keylog_path,
     };

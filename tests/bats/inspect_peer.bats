@@ -127,3 +127,7 @@ watched() {
     run --separate-stderr -3 mosaik-inspect catalog --watch "$(id_of ada)@$(address_of ada)"
     assert_equal "$output" ""
 }
+
+@test "catalog --for without --watch is refused" {
+    refuses 2 $'--for: it goes with --watch only' mosaik-inspect catalog --for 1s "$(mosaik-keygen secret | mosaik-keygen peer-id)@127.0.0.1:1"
+}
