@@ -411,6 +411,34 @@ static void our_changes_are_told_on_the_bond(void **state)
     net_free(scene.net);
 }
 
+/* A bare refresh makes members of the reference dial; two that hear of it at the same moment may undo each other's
+ * dials (groups.md 2.6). */
+static void a_refreshed_entry_goes_from_one_to_the_next(void **state)
+{
+    (void)state;
+    struct scene scene = known();
+    struct net *net = scene.net;
+    struct net_conn *conns[2] = {bonded(&scene)};
+    fake_introduce(net, OTHER, US, fake_entry(net, OTHER, NULL, 0));
+    conns[1] = fake_bond(net, OTHER, US, &scene.group);
+    net_run_for(net, 20);
+    unsigned before[2], now[2];
+    for (int i = 0; i < 2; i++)
+        before[i] = now[i] = fake_count(conns[i], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+    uint64_t told_ms[2] = {0, 0};
+    for (uint64_t end_ms = net->now_ms + 2000; net->now_ms < end_ms; net_run_for(net, 1))
+        for (int i = 0; i < 2; i++) {
+            now[i] = fake_count(conns[i], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+            if (now[i] > before[i] && told_ms[i] == 0)
+                told_ms[i] = net->now_ms;
+        }
+    assert_int_equal(now[0], before[0] + 1);
+    assert_int_equal(now[1], before[1] + 1);
+    uint64_t apart_ms = told_ms[0] > told_ms[1] ? told_ms[0] - told_ms[1] : told_ms[1] - told_ms[0];
+    assert_in_range(apart_ms, 90, 110);
+    net_free(net);
+}
+
 static void a_listed_peer_is_dialled(void **state)
 {
     (void)state;
@@ -522,6 +550,7 @@ int main(void)
         cmocka_unit_test(an_update_of_another_peer_gets_400),
         cmocka_unit_test(an_update_reaches_the_catalog),
         cmocka_unit_test(our_changes_are_told_on_the_bond),
+        cmocka_unit_test(a_refreshed_entry_goes_from_one_to_the_next),
         cmocka_unit_test(a_listed_peer_is_dialled),
         cmocka_unit_test(listed_peers_of_others_are_not_dialled),
         cmocka_unit_test(a_pair_without_a_bond_is_reported_and_helped),
