@@ -12,11 +12,10 @@
 #include "core/link.h"
 #include "quic/conn.h"
 
-#define MSK_NET_LINGER_MS         200   /* a flushing close waits so long for what was sent (groups.md 2.10) */
-#define MSK_NET_GOSSIP_SILENCE_MS 10000 /* of a gossip neighbour until it is given up: a keep-alive stays unanswered \
-                                         */
-#define MSK_NET_SEND_QUEUE_MAX (32u << 20) /* bytes a peer may leave unread; more closes its link with 30408 (W-26) */
-#define MSK_NET_LISTEN_MAX     2           /* one socket an IP version */
+#define MSK_NET_LINGER_MS         200         /* a flushing close waits so long for what was sent (groups.md 2.10) */
+#define MSK_NET_GOSSIP_SILENCE_MS 10000       /* then a gossip neighbour is given up: a keep-alive stayed unanswered */
+#define MSK_NET_SEND_QUEUE_MAX    (32u << 20) /* bytes a peer may leave unread; more ends its link with 30408 (W-26) */
+#define MSK_NET_LISTEN_MAX        2           /* one socket an IP version */
 
 struct msk_net;
 
