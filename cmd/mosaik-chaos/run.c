@@ -99,22 +99,30 @@ static int add_interfaces(const char *names, struct msk_network *network, struct
     return network->node_count >= 2 ? 0 : msk_fail(err, MSK_E_INVALID, "--bridge: at least two interfaces are wanted");
 }
 
-static int make_network(const struct options *options, struct setup *setup, struct msk_error *err)
+/* What the configuration file says beyond options. */
+static int read_config(const struct options *options, struct setup *setup, struct msk_error *err)
 {
-    int rc;
-    if (options->bridge && options->nodes)
-        return msk_fail(err, MSK_E_INVALID, "--bridge and \"nodes\" exclude each other");
-    if (options->bridge)
-        rc = add_interfaces(options->bridge, &setup->network, err);
-    else if (options->nodes)
-        rc = msk_config_nodes(options->nodes, &setup->network, err);
-    else
-        return msk_fail(err, MSK_E_INVALID, "no nodes: give --config FILE with \"nodes\", or --bridge IF,IF,...");
+    int rc = options->nodes ? msk_config_nodes(options->nodes, &setup->network, err) : 0;
     if (rc == 0)
         rc = msk_network_link(&setup->network, setup->seed, err);
     if (rc == 0)
         rc = msk_config_links(options->links, &setup->network, err);
     return rc ? rc : msk_config_schedule(options->schedule, &setup->network, &setup->schedule, err);
+}
+
+static int make_network(const struct msk_run *run, struct setup *setup)
+{
+    const struct options *options = run->options;
+    const char *path = run->arguments->builtin.config;
+    if (!options->bridge == !options->nodes)
+        return msk_fail(run->err, MSK_E_INVALID, "%s",
+                        options->bridge ? "--bridge and \"nodes\" exclude each other"
+                                        : "no nodes: give --config FILE with \"nodes\", or --bridge IF,IF,...");
+    int rc = options->bridge ? add_interfaces(options->bridge, &setup->network, run->err) : 0;
+    if (rc)
+        return rc;
+    rc = read_config(options, setup, run->err);
+    return rc && path ? msk_wrap(run->err, rc, "%s", msk_input_name(path)) : rc;
 }
 
 static int read_replay(const char *path, struct setup *setup, struct msk_error *err)
@@ -146,7 +154,7 @@ static int run_setup(struct msk_run *run, struct setup *setup)
     const struct options *options = run->options;
     int rc = choose_seed(run, setup);
     if (rc == 0)
-        rc = make_network(options, setup, run->err);
+        rc = make_network(run, setup);
     if (rc == 0 && options->replay)
         rc = read_replay(options->replay, setup, run->err);
     if (rc)
