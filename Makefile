@@ -122,8 +122,13 @@ demo:
 
 # Figures, side by side with the Rust reference where cargo is there; no pass or fail.
 bench: setup-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/udp_load
+	@MSK_BIN=$(BUILD)/bin tests/bench/chaos $(BUILD)/bench/udp_load
 	@MSK_BIN=$(BUILD)/bin tests/bench/bench $$(tests/interop/build.sh || true)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/deps.mk
+	@mkdir -p $(@D)
+	$(call run,CC,$(CC) $(MSK_CFLAGS) -o $@ $<)
 
 # ---- habits that tools can check
 lint:
