@@ -14,18 +14,21 @@ struct set_options {
 
 static const struct msk_option set_rows[] = {
     {.name = "FROM",
+     .placeholder = "FROM",
      .type = &msk_value_text,
      .positional = true,
      .required = true,
      .offset = offsetof(struct set_options, from),
      .help = "who sends; * is everybody"},
     {.name = "TO",
+     .placeholder = "TO",
      .type = &msk_value_text,
      .positional = true,
      .required = true,
      .offset = offsetof(struct set_options, to),
      .help = "who receives; * is everybody"},
     {.name = "RULE",
+     .placeholder = "RULE",
      .type = &msk_value_text,
      .positional = true,
      .required = true,
@@ -80,6 +83,7 @@ struct partition_options {
 
 static const struct msk_option partition_rows[] = {
     {.name = "NODE",
+     .placeholder = "NODE",
      .type = &msk_value_text,
      .positional = true,
      .required = true,
@@ -162,6 +166,7 @@ struct pause_options {
 
 static const struct msk_option pause_rows[] = {
     {.name = "NODE",
+     .placeholder = "NODE",
      .type = &msk_value_text,
      .positional = true,
      .required = true,
@@ -206,6 +211,7 @@ struct node_options {
 
 static const struct msk_option node_rows[] = {
     {.name = "NODE",
+     .placeholder = "NODE",
      .type = &msk_value_text,
      .positional = true,
      .required = true,

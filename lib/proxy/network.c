@@ -82,6 +82,7 @@ bool msk_network_parted(const struct msk_network *network, size_t from, size_t t
 
 static int find_json(const struct msk_network *network, const json_t *name, size_t *node, struct msk_error *err)
 {
+    *node = network->node_count;
     if (!json_is_string(name))
         return msk_fail(err, MSK_E_INVALID, "expected the name of a node");
     return msk_network_find(network, json_string_value(name), node, err);

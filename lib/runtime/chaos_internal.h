@@ -39,6 +39,7 @@ struct msk_chaos {
     struct msk_outlet *standard_output, *standard_error, *events;
     struct msk_recorder verdicts, capture;
     bool has_verdicts, has_capture;
+    uint64_t flushed_ns;    /* since the start: when recordings were last written out */
     int64_t wall_offset_ns; /* from the monotonic clock to the one of the wall */
 
     int result; /* of the run, with its sentence */

@@ -11,7 +11,8 @@
 #include "runtime/chaos_internal.h"
 #include "runtime/now.h"
 
-#define COMMENT_MAX 160
+#define COMMENT_MAX       160
+#define FLUSH_INTERVAL_NS 1000000000u /* so that recordings can be followed */
 
 /* ---- events */
 
@@ -137,6 +138,10 @@ void msk_chaos_record(void *context, const struct msk_ruled *ruled)
     if (chaos->has_capture) {
         capture(chaos, ruled);
         done(chaos, &chaos->capture, &chaos->has_capture);
+    }
+    if (ruled->at_ns - chaos->flushed_ns >= FLUSH_INTERVAL_NS) {
+        chaos->flushed_ns = ruled->at_ns;
+        msk_chaos_record_flush(chaos);
     }
 }
 

@@ -107,9 +107,8 @@ END
 
 @test "the same seed decides the same, and verdicts can be replayed" {
     mapfile -t texts < <(seq 300)
-    links='[{"from":"*","to":"*","profile":"lossy"}]'
     for run in first again; do
-        start_chaos --verdicts "$run"
+        links='[{"from":"*","to":"*","profile":"lossy"}]' start_chaos --verdicts "$run"
         say 1 "$(behind_of bob)" "${texts[@]}"
         assert_equal "$(stat ada bob received)" 300
         stop_chaos
@@ -118,8 +117,7 @@ END
     assert_equal "$(wc -l <first.decisions)" 300
     assert [ "$(grep -c '"drop"' first.decisions)" -gt 10 ]
     cmp first.decisions again.decisions # the rate of no rule here hangs on time
-    links='[]'
-    start_chaos --seed 8 --replay first --verdicts replayed
+    links='[]' start_chaos --seed 8 --replay first --verdicts replayed
     say 1 "$(behind_of bob)" "${texts[@]}"
     assert_equal "$(stat ada bob received)" 300
     stop_chaos
