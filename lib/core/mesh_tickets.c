@@ -1,5 +1,5 @@
-/* Tickets on live bonds: checked when a bond begins, when an entry changes, and by time against the wall clock, which may
- * jump (groups.md 2.9, W-32). */
+/* Tickets on live bonds: checked when a bond begins, when an entry changes, and by time against the wall clock, which
+ * may jump (groups.md 2.9, W-32). */
 #include "core/mesh.h"
 
 #include <stdio.h>
@@ -8,9 +8,10 @@
 #include "core/mesh_parts.h"
 #include "wire/close_code.h"
 
-#define TICKET_CHECK_MS      60000 /* at least this often */
-#define EXPIRING_MS          60000 /* reported this long before, or with a tenth of the time left */
-#define EXPIRING_PART        10
+#define TICKET_CHECK_MS 60000 /* at least this often */
+#define EXPIRING_MS     60000 /* reported this long before, or with a tenth of the time left */
+#define EXPIRING_PART   10
+#define ASK_INTERVAL_MS 1000 /* between two syncs with a peer that we refused for want of a ticket */
 
 static int64_t warn_time(int64_t expires_ms, int64_t wall_ms)
 {
@@ -39,9 +40,9 @@ static void report(const struct msk_mesh *mesh, const struct msk_digest *peer, c
         MSK_EMIT(out, group_id, TICKET_REFRESHED, MSK_F_DIGEST("peer", peer), expiry_field(verdict->expires_ms));
 }
 
-/* Check an entry and bring the watch up to date. A check that could not be made proves nothing: refused. */
-static bool check(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
-                  struct msk_ticket_watch *watch, struct msk_actions *out)
+/* A check that could not be made proves nothing: refused. */
+bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
+                            struct msk_ticket_watch *watch, struct msk_actions *out)
 {
     if (mesh->config.validator_count == 0)
         return true;
@@ -68,12 +69,12 @@ static bool check(struct msk_mesh *mesh, struct msk_now now, const struct msk_pe
 bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                               struct msk_actions *out)
 {
-    return check(mesh, now, &member->entry->entry, &member->tickets, out);
+    return msk_mesh_tickets_valid(mesh, now, &member->entry->entry, &member->tickets, out);
 }
 
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
 {
-    (void)check(mesh, now, &mesh->host->own->signed_entry.entry, &mesh->own_tickets, out);
+    (void)msk_mesh_tickets_valid(mesh, now, &mesh->host->own->signed_entry.entry, &mesh->own_tickets, out);
 }
 
 /* ---- by time */
@@ -130,4 +131,22 @@ void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_
         wait_ms = member_ms < wait_ms ? member_ms : wait_ms;
     }
     mesh->tickets_due_ms = now.mono_ms + (uint64_t)(wait_ms > 0 ? wait_ms : 1);
+}
+
+/* ---- tickets that we may not have heard of */
+
+void msk_member_ask_ticket(struct msk_member *member, struct msk_now now)
+{
+    member->ask_due_ms = member->ask_from_ms > now.mono_ms ? member->ask_from_ms : now.mono_ms;
+}
+
+void msk_mesh_ask_due(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
+{
+    const struct msk_host *host = mesh->host;
+    if (member->ask_due_ms > now.mono_ms)
+        return;
+    member->ask_due_ms = MSK_NEVER;
+    member->ask_from_ms = now.mono_ms + ASK_INTERVAL_MS;
+    if (!member->bond)
+        (void)host->acquaint(host->node, now, &member->peer, &member->entry->entry.address.addresses, true, out);
 }

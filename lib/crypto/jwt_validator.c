@@ -72,7 +72,7 @@ static int read_strings(const struct msk_json *json, char ***out, size_t *count,
 /* Seconds, or a time span in words. */
 static int read_span(const struct msk_json *json, bool *given, uint64_t *ms, struct msk_error *err)
 {
-    char *text;
+    char *text = NULL;
     *given = json->kind != MSK_JSON_NULL;
     if (json->kind == MSK_JSON_NULL)
         return 0;

@@ -84,7 +84,7 @@ static uint64_t on_deadline_ms(void *context)
 static const char *alias_of(void *context, const struct msk_digest *group)
 {
     const struct msk_runtime *runtime = context;
-    for (size_t i = 0; i < runtime->name_count; i++)
+    for (size_t i = runtime->name_count; i-- > 0;) /* the newest first: it may have been joined again */
         if (msk_digest_equal(&runtime->names[i].id, group))
             return runtime->names[i].alias[0] ? runtime->names[i].alias : NULL;
     return NULL;
@@ -188,6 +188,7 @@ static void explain_members(struct msk_runtime *runtime, const struct msk_group_
              "majorities are counted of %u declared members: with members of this kind nothing acknowledged is lost; "
              "members of the reference count those they are bonded with",
              config->raft.members);
+    msk_journal_warn(&runtime->journal, "note: %s", text);
     MSK_EMIT(&runtime->actions, &config->id, MEMBERS_MODE, MSK_F_TEXT("text", text),
              MSK_F_U64("members", config->raft.members));
 }
@@ -444,7 +445,8 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
         runtime->journal.context = runtime;
         runtime->phase = MSK_PHASE_RUNNING;
         announce_start(runtime);
-        run_until(runtime, journal_idle, FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
+        run_until(runtime, journal_idle,
+                  FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
         say_ready(runtime);
         msk_net_turn(runtime->net);
         uv_run(&runtime->loop, UV_RUN_DEFAULT);

@@ -1,5 +1,5 @@
-/* The catalog's rules of acceptance one by one (wire.md 4.4, D.1), its bounds, its snapshot; and the own entry's versions
- * (wire.md 4.3). */
+/* The catalog's rules of acceptance one by one (wire.md 4.4, D.1), its bounds, its snapshot; and the own entry's
+ * versions (wire.md 4.3). */
 #include "node_fake.h"
 
 #include "wire/frame.h"
@@ -30,8 +30,10 @@ static int64_t wall(const struct scene *scene)
     return net_now(scene->net, US).wall_ms;
 }
 
-/* An entry of a place whose process began `started_ago_ms` ago and changed it `updated_ago_ms` ago (negative: hence). */
-static struct msk_signed_peer_entry *entry(struct scene *scene, int place, int64_t started_ago_ms, int64_t updated_ago_ms)
+/* An entry of a place whose process began `started_ago_ms` ago and changed it `updated_ago_ms` ago (negative: hence).
+ */
+static struct msk_signed_peer_entry *entry(struct scene *scene, int place, int64_t started_ago_ms,
+                                           int64_t updated_ago_ms)
 {
     struct msk_entry_version version = {wall(scene) - started_ago_ms, wall(scene) - updated_ago_ms};
     return fake_entry_of(scene->net, place, NULL, version);
@@ -39,7 +41,8 @@ static struct msk_signed_peer_entry *entry(struct scene *scene, int place, int64
 
 static enum msk_catalog_outcome offer(struct scene *scene, const struct msk_signed_peer_entry *offered)
 {
-    return msk_catalog_offer(&scene->catalog, net_now(scene->net, US), offered, MSK_SOURCE_SYNC, MSK_STANDING_STRANGER, NULL);
+    return msk_catalog_offer(&scene->catalog, net_now(scene->net, US), offered, MSK_SOURCE_SYNC, MSK_STANDING_STRANGER,
+                             NULL);
 }
 
 /* ---- wire.md 4.4 */
@@ -94,8 +97,9 @@ static void the_future_is_refused(void **state)
     static const int64_t end_of_calendar_ms = INT64_C(8210266876799999);
     struct scene scene = empty();
     assert_int_equal(offer(&scene, entry(&scene, PEER, 0, -50001)), MSK_CATALOG_FUTURE);
-    assert_int_equal(offer(&scene, fake_entry_of(scene.net, PEER, NULL, (struct msk_entry_version){0, end_of_calendar_ms})),
-                     MSK_CATALOG_FUTURE);
+    assert_int_equal(
+        offer(&scene, fake_entry_of(scene.net, PEER, NULL, (struct msk_entry_version){0, end_of_calendar_ms})),
+        MSK_CATALOG_FUTURE);
     assert_int_equal(offer(&scene, fake_entry_of(scene.net, PEER, NULL, (struct msk_entry_version){0, INT64_MAX})),
                      MSK_CATALOG_FUTURE);
     assert_int_equal(offer(&scene, fake_entry_of(scene.net, PEER, NULL, (struct msk_entry_version){0, INT64_MIN})),
@@ -138,8 +142,9 @@ static void without_memory_nothing_changes(void **state)
     msk_alloc_fail_after(0);
     assert_int_equal(offer(&scene, second), MSK_CATALOG_NOMEM);
     msk_alloc_fail_after(UINT64_MAX);
-    assert_int_equal(msk_catalog_find(&scene.catalog, wall(&scene), &scene.net->places[PEER].id)->entry.version.updated_ms,
-                     first->entry.version.updated_ms);
+    assert_int_equal(
+        msk_catalog_find(&scene.catalog, wall(&scene), &scene.net->places[PEER].id)->entry.version.updated_ms,
+        first->entry.version.updated_ms);
     scene_free(&scene);
 }
 

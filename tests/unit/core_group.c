@@ -17,8 +17,10 @@ static struct net *pair(uint64_t seed, struct msk_group_config *config)
 static void one_node_in_three_groups(void **state)
 {
     (void)state;
-    static const struct { const char *name; int members[4]; } groups[] = {
-        {"one", {1, 2}}, {"two", {1, 3, 4}}, {"three", {2, 3}}};
+    static const struct {
+        const char *name;
+        int members[4];
+    } groups[] = {{"one", {1, 2}}, {"two", {1, 3, 4}}, {"three", {2, 3}}};
     struct net *net = net_new(21);
     for (int i = 1; i <= 4; i++)
         net_start(net, i, (const int[]){1, 0});
@@ -68,17 +70,20 @@ static void bad_settings_are_named(void **state)
     bad[3].max_missed_heartbeats = 0;
     bad[4].raft.election_timeout_jitter_ms = 0;
     bad[5].raft.election_timeout_ms = 500;
-    static const char *const words[] = {"interval", "jitter", "jitter", "missed", "election timeout jitter", "election timeout"};
+    static const char *const words[] = {"interval",        "jitter", "jitter", "missed", "election timeout jitter",
+                                        "election timeout"};
     for (size_t i = 0; i < 6; i++) {
         struct msk_error err = {0};
-        assert_int_equal(msk_node_join(place->node, net_now(net, 1), &bad[i], NULL, &place->actions, &err), MSK_E_INVALID);
+        assert_int_equal(msk_node_join(place->node, net_now(net, 1), &bad[i], NULL, &place->actions, &err),
+                         MSK_E_INVALID);
         assert_non_null(strstr(err.text, words[i]));
     }
     net_join(net, 1, &good);
     struct msk_group_config same_alias = net_group_config(net, "h");
     memcpy(same_alias.alias, good.alias, sizeof good.alias);
     struct msk_error err = {0};
-    assert_int_equal(msk_node_join(place->node, net_now(net, 1), &same_alias, NULL, &place->actions, &err), MSK_E_EXISTS);
+    assert_int_equal(msk_node_join(place->node, net_now(net, 1), &same_alias, NULL, &place->actions, &err),
+                     MSK_E_EXISTS);
     assert_int_equal(msk_node_group_count(place->node), 1);
     net_free(net);
 }
@@ -128,15 +133,17 @@ static void records_come_before_messages(void **state)
     struct msk_group_config config;
     struct net *net = pair(26, &config);
     net->disk_ms = 30;
-    uint64_t asked_ms = NET_UNTIL(net, 10000, net_events(net, 1, MSK_EVENT_ELECTION_STARTED) +
-                                                      net_events(net, 2, MSK_EVENT_ELECTION_STARTED) > 0);
+    uint64_t asked_ms =
+        NET_UNTIL(net, 10000,
+                  net_events(net, 1, MSK_EVENT_ELECTION_STARTED) + net_events(net, 2, MSK_EVENT_ELECTION_STARTED) > 0);
     assert_true(asked_ms < 10000);
     int candidate = net_events(net, 1, MSK_EVENT_ELECTION_STARTED) ? 1 : 2, voter = 3 - candidate;
     assert_true(NET_UNTIL(net, 2000, net_events(net, candidate, MSK_EVENT_ELECTION_WON) > 0) <= 2000);
     /* Its own record, then the voter's. */
     assert_true(net->now_ms - net->places[candidate].last_ms[MSK_EVENT_ELECTION_STARTED] >= 60);
     assert_true(net->places[voter].last_ms[MSK_EVENT_VOTE_CAST] -
-                    net->places[candidate].last_ms[MSK_EVENT_ELECTION_STARTED] >= 30);
+                    net->places[candidate].last_ms[MSK_EVENT_ELECTION_STARTED] >=
+                30);
     net_free(net);
 }
 
@@ -223,11 +230,12 @@ static void expect_members(const json_t *object, const char *const *names)
 static void status_has_the_members_of_the_contract(void **state)
 {
     (void)state;
-    static const char *const status_names[] = {"peer_id", "network_id", "group_id", "alias", "role", "term", "leader",
-                                               "online", "committed", "applied", "log", "bonds", "sync", "config", NULL};
+    static const char *const status_names[] = {"peer_id", "network_id", "group_id", "alias",     "role",
+                                               "term",    "leader",     "online",   "committed", "applied",
+                                               "log",     "bonds",      "sync",     "config",    NULL};
     static const char *const bond_names[] = {"peer", "address", "direction", "rtt_us", "since", "ticket_expires", NULL};
-    static const char *const peer_names[] = {"peer_id", "protocol", "network_id", "version", "addresses", "tags", "streams",
-                                             "functions", "groups", "tickets", "signature_valid", NULL};
+    static const char *const peer_names[] = {"peer_id", "protocol",  "network_id", "version", "addresses",       "tags",
+                                             "streams", "functions", "groups",     "tickets", "signature_valid", NULL};
     struct msk_group_config config;
     struct net *net = pair(30, &config);
     struct msk_node *node = net->places[1].node;

@@ -37,22 +37,22 @@ static bool is_same_public(const struct msk_jwt_public *a, const struct msk_jwt_
 static void expect_written_and_read(const struct msk_jwt_secret *secret, enum msk_jwt_format format)
 {
     struct msk_jwt_secret secret_again;
-    struct msk_jwt_public public, public_again;
+    struct msk_jwt_public public_key, public_again;
     struct msk_builder text;
     struct msk_error err;
     const struct msk_jwt_alg *alg = format == MSK_JWT_FORMAT_HEX ? secret->alg : NULL;
     msk_builder_init(&text, 4096);
-    assert_int_equal(msk_jwt_public_of(secret, &public), 0);
+    assert_int_equal(msk_jwt_public_of(secret, &public_key), 0);
     assert_int_equal(msk_jwt_secret_write(secret, format, &text, &err), 0);
     if (msk_jwt_secret_parse(alg, msk_builder_view(&text), &secret_again, &err) < 0)
         fail_msg("%s: %s: %s", secret->alg->name, (const char *)text.data, err.text);
     assert_true(is_same_secret(secret, &secret_again));
     msk_builder_reset(&text);
-    assert_int_equal(msk_jwt_public_write(&public, format, &text, &err), 0);
+    assert_int_equal(msk_jwt_public_write(&public_key, format, &text, &err), 0);
     msk_builder_text(&text, " \r\n");
     if (msk_jwt_public_parse(alg, msk_builder_view(&text), &public_again, &err) < 0)
         fail_msg("%s: %s: %s", secret->alg->name, (const char *)text.data, err.text);
-    assert_true(is_same_public(&public, &public_again));
+    assert_true(is_same_public(&public_key, &public_again));
     msk_builder_free(&text);
 }
 
@@ -79,18 +79,19 @@ static void every_algorithm_signs_and_checks(void **state)
     struct msk_bytes message = msk_bytes_of_text("header.claims"), other = msk_bytes_of_text("header.claimz");
     for (size_t i = 0; i < count; i++) {
         struct msk_jwt_secret secret = some_secret(&algs[i]);
-        struct msk_jwt_public public;
+        struct msk_jwt_public public_key;
         uint8_t signature[MSK_JWT_SIGNATURE_MAX];
         struct msk_bytes whole = MSK_BYTES(signature, algs[i].signature_len);
-        assert_int_equal(msk_jwt_public_of(&secret, &public), 0);
+        assert_int_equal(msk_jwt_public_of(&secret, &public_key), 0);
         assert_int_equal(msk_jwt_sign(&secret, message, signature), 0);
-        assert_int_equal(msk_jwt_signature_check(&public, message, whole), 0);
-        assert_int_equal(msk_jwt_signature_check(&public, other, whole), MSK_E_REFUSED);
-        assert_int_equal(msk_jwt_signature_check(&public, message, MSK_BYTES(signature, whole.len - 1)), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), 0);
+        assert_int_equal(msk_jwt_signature_check(&public_key, other, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_signature_check(&public_key, message, MSK_BYTES(signature, whole.len - 1)),
+                         MSK_E_REFUSED);
         memset(signature, 0, sizeof signature);
-        assert_int_equal(msk_jwt_signature_check(&public, message, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), MSK_E_REFUSED);
         memset(signature, 0xff, sizeof signature);
-        assert_int_equal(msk_jwt_signature_check(&public, message, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), MSK_E_REFUSED);
     }
 }
 
@@ -392,6 +393,40 @@ static void claims_that_are_no_json_are_not_minted(void **state)
     msk_builder_free(&token);
 }
 
+static void expect_unreadable(const char *text, const char *want)
+{
+    struct msk_builder header, claims;
+    struct msk_error err;
+    msk_builder_init(&header, 1000);
+    msk_builder_init(&claims, 1000);
+    assert_int_equal(msk_jwt_read(msk_bytes_of_text(text), &header, &claims, &err), MSK_E_INVALID);
+    assert_string_equal(err.text, want);
+    msk_builder_free(&header);
+    msk_builder_free(&claims);
+}
+
+static void tickets_can_be_read_without_a_key(void **state)
+{
+    (void)state;
+    struct msk_builder header, claims;
+    struct msk_builder token = token_of("{\"exp\": 1, \"x\":18446744073709551615}");
+    msk_builder_init(&header, 1000);
+    msk_builder_init(&claims, 1000);
+    assert_int_equal(msk_jwt_read(msk_builder_view(&token), &header, &claims, NULL), 0);
+    assert_string_equal((const char *)header.data, "{\"alg\":\"HS256\"}");
+    assert_string_equal((const char *)claims.data, "{\"exp\": 1, \"x\":18446744073709551615}");
+    msk_builder_free(&header);
+    msk_builder_free(&claims);
+    msk_builder_free(&token);
+    expect_unreadable("", "not a JWT: it needs three parts joined by dots");
+    expect_unreadable("e30.e30", "not a JWT: it needs three parts joined by dots");
+    expect_unreadable(".e30.", "header: not JSON: expected a value at offset 0");
+    expect_unreadable("!.e30.", "header: not base64url");
+    expect_unreadable("W10.e30.", "header: not an object");
+    expect_unreadable("e30.e3.", "claims: not base64url");
+    expect_unreadable("e30.ew.", "claims: not JSON: expected a member's name at offset 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +442,7 @@ int main(void)
         cmocka_unit_test(claims_are_named_when_they_differ),
         cmocka_unit_test(minted_tickets_are_accepted),
         cmocka_unit_test(claims_that_are_no_json_are_not_minted),
+        cmocka_unit_test(tickets_can_be_read_without_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
