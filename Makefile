@@ -52,7 +52,7 @@ $(BUILD)/%.o: %.c $(BUILD)/deps.mk
 LIBS_crypto  = -ljansson $(DEPS_LIBS_CRYPTO)
 LIBS_wire    = -ljansson
 LIBS_store   = -lsqlite3
-LIBS_proxy   = -ljansson -lm
+LIBS_proxy   = -ljansson -lm $(DEPS_LIBS_CRYPTO)
 LIBS_quic    = $(DEPS_LIBS_QUIC)
 LIBS_runtime = -luv
 upto   = $(if $(1),$(call upto_,$(1),$(ROOMS)))

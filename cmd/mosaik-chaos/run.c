@@ -9,7 +9,7 @@
 
 struct options {
     uint64_t seed;
-    const char *bridge, *control, *events, *verdicts, *replay, *capture;
+    const char *bridge, *control, *events, *verdicts, *replay, *capture, *keylog;
     uint32_t ready_fd;
     const json_t *nodes, *links, *schedule;
 };
@@ -49,6 +49,10 @@ static const struct msk_option rows[] = {
      .type = &msk_value_file,
      .offset = AT(capture),
      .help = "new file that gets each datagram as it arrived, with its verdict, for Wireshark (pcapng)"},
+    {.name = "keylog",
+     .type = &msk_value_file,
+     .offset = AT(keylog),
+     .help = "file to which nodes write their TLS secrets: with it, ends of connections are seen"},
     {.name = "ready-fd",
      .type = &msk_value_u32,
      .placeholder = "N",
@@ -169,6 +173,7 @@ static int run_setup(struct msk_run *run, struct setup *setup)
         .events_path = options->events,
         .verdicts_path = options->verdicts,
         .capture_path = options->capture,
+        .keylog_path = options->keylog,
         .ready_fd = msk_arguments_source(run->arguments, "ready-fd") == MSK_SOURCE_NONE ? -1 : (int)options->ready_fd,
     };
     return msk_chaos_run(&config, run->err);

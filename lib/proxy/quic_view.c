@@ -204,8 +204,9 @@ static uint64_t hash(struct msk_bytes in)
     return h | 1; /* 0 stands for none */
 }
 
-/* The same bytes again: a repeated close. */
-static void look_for_repetition(struct msk_quic_recent *recent, struct msk_bytes datagram, struct msk_quic_sight *sight)
+/* A close, if it is known to be one, or if the same bytes come again. */
+static void look_for_close(struct msk_quic_recent *recent, struct msk_bytes datagram, bool known,
+                           struct msk_quic_sight *sight)
 {
     uint64_t h = hash(datagram);
     for (size_t i = 0; i < MSK_QUIC_RECENT_MAX; i++)
@@ -216,7 +217,9 @@ static void look_for_repetition(struct msk_quic_recent *recent, struct msk_bytes
             return;
         }
     recent->hashes[recent->next] = h;
-    recent->repeated[recent->next] = false;
+    recent->repeated[recent->next] = known; /* counted */
+    sight->kinds |= known ? MSK_PACKET_CLOSE : 0;
+    sight->closes = known;
     recent->next = (recent->next + 1) % MSK_QUIC_RECENT_MAX;
 }
 
@@ -257,7 +260,9 @@ struct msk_quic_sight msk_quic_look(struct msk_quic_view *view, uint32_t from, u
             break;
         look_at_long(view, from, to, &header, &sight);
     }
-    if (sight.kinds == MSK_PACKET_ONE_RTT && datagram.len <= MSK_QUIC_CLOSE_MAX)
-        look_for_repetition(&view->recent[from * view->node_count + to], datagram, &sight);
+    if (sight.kinds == MSK_PACKET_ONE_RTT && datagram.len <= MSK_QUIC_CLOSE_MAX) {
+        bool known = view->keys && msk_quic_keys_close(view->keys, view->cid_lens[to], datagram);
+        look_for_close(&view->recent[from * view->node_count + to], datagram, known, &sight);
+    }
     return sight;
 }

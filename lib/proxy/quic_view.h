@@ -6,12 +6,14 @@
  * That holds for the end of a connection, too: once the handshake is over only its keys show a CONNECTION_CLOSE. What
  * does show is its repetition: packet numbers make every other packet unique, but who has closed sends the same bytes
  * again (RFC 9000 10.2.1). So "close" is a short datagram with a short header that was seen before: never the first
- * one, and none of a peer that does not repeat it or seals it anew. */
+ * one, and none of a peer that does not repeat it or seals it anew. With the nodes' key log (quic_keys.h) there is no
+ * guessing. */
 #ifndef MSK_PROXY_QUIC_VIEW_H
 #define MSK_PROXY_QUIC_VIEW_H
 
 #include "base/bytes.h"
 #include "base/map.h"
+#include "proxy/quic_keys.h"
 
 #define MSK_QUIC_CID_MAX         20
 #define MSK_QUIC_CONNECTIONS_MAX 4096 /* seen last; older ones are forgotten */
@@ -42,6 +44,7 @@ struct msk_quic_view {
     uint32_t *cid_lens;             /* by node: bit N: it chose an id of N bytes */
     struct msk_quic_recent *recent; /* by sender, receiver */
     size_t node_count;
+    struct msk_quic_keys *keys; /* the caller's; NULL: there are none */
 };
 
 /* What a datagram told. */

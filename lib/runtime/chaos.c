@@ -203,7 +203,11 @@ static int open_proxy(struct msk_chaos *chaos, struct msk_error *err)
         return fail_memory(err);
     memset(chaos->rebind_ns, 0xff, count * count * sizeof *chaos->rebind_ns); /* MSK_NEVER */
     int rc = msk_proxy_new(chaos->network, config->replay, chaos->start_ns, config->seed, &owner, &chaos->proxy);
-    return rc ? fail_memory(err) : 0;
+    if (rc)
+        return fail_memory(err);
+    if (config->keylog_path)
+        msk_chaos_keys_open(chaos);
+    return 0;
 }
 
 static int open_sockets(struct msk_chaos *chaos, struct msk_error *err)
@@ -317,6 +321,7 @@ static void finish(struct msk_chaos *chaos)
     if (chaos->timer_fd >= 0)
         close(chaos->timer_fd);
     msk_proxy_free(chaos->proxy);
+    msk_chaos_keys_close(chaos);
     msk_free(chaos->rebind_ns);
 }
 
@@ -338,7 +343,7 @@ int msk_chaos_run(const struct msk_chaos_config *config, struct msk_error *err)
         return fail_memory(err);
     chaos->config = config;
     chaos->network = config->network;
-    chaos->timer_fd = chaos->verdicts.fd = chaos->capture.fd = -1;
+    chaos->timer_fd = chaos->keylog_fd = chaos->verdicts.fd = chaos->capture.fd = -1;
     chaos->next_rebind_ns = MSK_NEVER;
     chaos->start_ns = msk_now_ns();
     chaos->result = start(chaos, err);

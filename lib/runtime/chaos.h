@@ -15,7 +15,8 @@ struct msk_chaos_config {
     bool bridge;                            /* nodes are interfaces */
     const char *control_path, *events_path; /* events: "-" is standard output */
     const char *verdicts_path, *capture_path;
-    int ready_fd; /* -1: none; closed once it is told */
+    const char *keylog_path; /* which nodes append to; it may not be there yet */
+    int ready_fd;            /* -1: none; closed once it is told */
 };
 
 /* Run until SIGINT or SIGTERM. The first line on standard output is the event chaos_started. 0, or a negative MSK_E_*

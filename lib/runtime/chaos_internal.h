@@ -35,6 +35,10 @@ struct msk_chaos {
     uint64_t *rebind_ns; /* by sender, receiver: when its port changes next */
     uint64_t next_rebind_ns;
 
+    struct msk_quic_keys keys;
+    struct msk_builder key_lines; /* the last one may not be complete */
+    int keylog_fd;
+
     uint64_t seq; /* of the last event */
     struct msk_outlet *standard_output, *standard_error, *events;
     struct msk_recorder verdicts, capture;
@@ -62,6 +66,12 @@ extern const size_t msk_chaos_verb_count;
 
 /* Change something, as msk_network_act, and tell it. */
 int msk_chaos_act(struct msk_chaos *chaos, const char *action, const json_t *argument, struct msk_error *err);
+
+/* ---- chaos_keys.c */
+
+/* Read the key log as it grows, whenever a packet cannot be opened. */
+void msk_chaos_keys_open(struct msk_chaos *chaos);
+void msk_chaos_keys_close(struct msk_chaos *chaos);
 
 /* ---- chaos_record.c */
 

@@ -119,6 +119,20 @@ load chaos
     await bob 'bonds>=1'
 }
 
+@test "with a key log closes are known, and can be lost" {
+    links='[{"from":"*","to":"*","drop":1,"packets":"close"}]' start_chaos --keylog keys.log --verdicts verdicts
+    start_behind ada --keylog keys.log
+    start_behind bob --keylog keys.log --bootstrap "$(peer_behind ada)"
+    await bob 'bonds>=1'
+    kill_node bob TERM || true
+    expect_event ada '.event == "bond_closed"'
+    assert [ "$(mosaik-chaos stats --json | jq '[.links[].closes] | add')" -ge 2 ]
+    stop_chaos
+    run jq -r 'select((.kind // "") | test("close")) | .fate' verdicts
+    assert [ "${#lines[@]}" -ge 3 ] # some are repeated
+    assert_equal "$(sort -u <<<"$output")" drop
+}
+
 @test "a capture opens in tshark, and the nodes' key log decrypts it" {
     command -v tshark >/dev/null || skip "no tshark here"
     start_chaos --capture net.pcapng
