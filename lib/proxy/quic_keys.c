@@ -29,11 +29,11 @@ struct msk_quic_secret {
 static bool expand(const EVP_MD *md, struct msk_bytes secret, const char *label, uint8_t *out, size_t len)
 {
     uint8_t info[64] = {0, (uint8_t)len}, block[EVP_MAX_MD_SIZE];
-    size_t label_len = strlen(label);
-    info[2] = (uint8_t)label_len;
-    memcpy(info + 3, label, label_len);
-    info[4 + label_len] = 1; /* behind the empty context */
-    if (!HMAC(md, secret.data, (int)secret.len, info, 5 + label_len, block, NULL))
+    struct msk_bytes text = msk_bytes_of_text(label);
+    info[2] = (uint8_t)text.len;
+    memcpy(info + 3, text.data, text.len);
+    info[4 + text.len] = 1; /* behind the empty context */
+    if (!HMAC(md, secret.data, (int)secret.len, info, 5 + text.len, block, NULL))
         return false;
     memcpy(out, block, len);
     msk_wipe(block, sizeof block);

@@ -54,6 +54,20 @@ load chaos
     done
 }
 
+@test "every datagram is accounted for" {
+    links='[{"from":"*","to":"*","profile":"lossy"}]' start_chaos
+    start_group_behind ada bob
+    mosaik-chaos pause ada
+    expect_event bob '.event == "bond_closed"'
+    kill_node ada || true
+    kill_node bob || true
+    run mosaik-chaos stats --json
+    assert_equal "$(jq '[.links[] | .received + .duplicated] | add' <<<"$output")" \
+        "$(jq '([.links[] | .sent + .dropped] | add) + .under_way + .waiting' <<<"$output")"
+    assert_equal "$(jq '[.links[].dropped] | add' <<<"$output")" "$(jq '[.links[].dropped_by[]] | add' <<<"$output")"
+    assert [ "$(jq .waiting <<<"$output")" -gt 0 ]
+}
+
 @test "a paused node misses the group, and is back once it is resumed" {
     start_chaos
     start_group_behind ada bob cy
