@@ -16,7 +16,8 @@
 
 #define FLUSH_MAX_MS 500 /* after the departure, for readers of our streams */
 
-static const enum msk_alpn served[] = {MSK_ALPN_SYNC, MSK_ALPN_PING, MSK_ALPN_GROUPS};
+/* The last one only by a node that gossips. */
+static const enum msk_alpn served[] = {MSK_ALPN_SYNC, MSK_ALPN_PING, MSK_ALPN_GROUPS, MSK_ALPN_ANNOUNCE};
 
 /* ---- what the network tells goes to the node */
 
@@ -36,6 +37,18 @@ static void on_frame(void *context, uint64_t link, struct msk_bytes frame)
 {
     struct msk_runtime *runtime = context;
     msk_node_link_frame(runtime->node, msk_now(), link, frame, &runtime->actions);
+}
+
+static void on_stream_frame(void *context, uint64_t link, uint64_t stream, struct msk_bytes frame)
+{
+    struct msk_runtime *runtime = context;
+    msk_node_stream_frame(runtime->node, msk_now(), link, stream, frame, &runtime->actions);
+}
+
+static void on_stream_ended(void *context, uint64_t link, uint64_t stream)
+{
+    struct msk_runtime *runtime = context;
+    msk_node_stream_ended(runtime->node, msk_now(), link, stream, &runtime->actions);
 }
 
 static void on_closed(void *context, uint64_t link, const struct msk_link_close *close)
@@ -240,7 +253,11 @@ static int open_node(struct msk_runtime *runtime, struct msk_error *err)
 {
     const struct msk_runtime_config *config = runtime->config;
     struct msk_node_config node = {
-        .network_id = config->network_id, .bootstrap = config->bootstrap, .bootstrap_count = config->bootstrap_count};
+        .network_id = config->network_id,
+        .bootstrap = config->bootstrap,
+        .bootstrap_count = config->bootstrap_count,
+        .without_gossip = config->without_gossip,
+    };
     if (getrandom(&node.seed, sizeof node.seed, 0) != sizeof node.seed)
         return msk_fail(err, MSK_E_INTERNAL, "no random numbers: %s", strerror(errno));
     memcpy(node.secret, config->secret, sizeof node.secret);
@@ -257,7 +274,7 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .listen = config->listen,
         .listen_count = config->listen_count,
         .alpns = served,
-        .alpn_count = sizeof served / sizeof served[0],
+        .alpn_count = sizeof served / sizeof served[0] - (config->without_gossip ? 1 : 0),
         .qlog_directory = config->qlog_directory,
         .keylog_path = config->keylog_path,
     };
@@ -265,6 +282,8 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .new_link = on_new_link,
         .opened = on_opened,
         .frame = on_frame,
+        .stream_frame = on_stream_frame,
+        .stream_ended = on_stream_ended,
         .closed = on_closed,
         .frame_max = on_frame_max,
         .act = on_act,
