@@ -17,32 +17,45 @@ struct msk_group *msk_node_group(const struct msk_node *node, const struct msk_d
 /* ---- the own entry */
 
 /* It has a new version. `content`: more than that. */
-static void own_changed(struct msk_node *node, struct msk_now now, bool content, struct msk_actions *out)
+/* What is new about our entry decides who is told. */
+enum news {
+    NEWS_NOTHING, /* its version, so that members dial again: by bonds only, one after the other (mesh.h), which gossip
+                   * would undo */
+    NEWS_VERSION, /* we are still here */
+    NEWS_CONTENT
+};
+
+static void own_changed(struct msk_node *node, struct msk_now now, enum news news, struct msk_actions *out)
 {
     for (size_t i = 0; i < node->group_count; i++) {
         int pending = msk_group_begin(out);
         if (!node->groups[i]->failed)
-            msk_mesh_own_changed(node->groups[i]->mesh, now, content, out);
+            msk_mesh_own_changed(node->groups[i]->mesh, now, news == NEWS_CONTENT, out);
         msk_group_end(node->groups[i], pending, out);
     }
-    if (node->announcer)
+    if (node->announcer && news != NEWS_NOTHING)
         msk_announcer_tell(node->announcer, now, out);
-    if (content)
+    if (news == NEWS_CONTENT)
         msk_discovery_own_changed(node->discovery, now);
 }
 
 static int own_result(struct msk_node *node, struct msk_now now, int changed, struct msk_actions *out)
 {
     if (changed > 0)
-        own_changed(node, now, true, out);
+        own_changed(node, now, NEWS_CONTENT, out);
     msk_node_settle(node, now, out);
     return changed < 0 ? changed : 0;
 }
 
-void msk_node_refresh(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+static void refresh(struct msk_node *node, struct msk_now now, enum news news, struct msk_actions *out)
 {
     if (msk_own_entry_refresh(&node->own, now) == 0)
-        own_changed(node, now, false, out);
+        own_changed(node, now, news, out);
+}
+
+void msk_node_refresh(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+{
+    refresh(node, now, NEWS_VERSION, out);
 }
 
 void msk_node_settle(struct msk_node *node, struct msk_now now, struct msk_actions *out)
@@ -54,7 +67,7 @@ void msk_node_settle(struct msk_node *node, struct msk_now now, struct msk_actio
             continue;
         msk_group_fail(group, now, out);
         if (msk_own_entry_remove_group(&node->own, now, &group->config.id) > 0)
-            own_changed(node, now, true, out);
+            own_changed(node, now, NEWS_CONTENT, out);
     }
     out->error = 0;
 }
@@ -316,7 +329,7 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, error, "the group does not fit into the own entry: %s", msk_error_sentence(error));
     }
     node->groups[node->group_count++] = group;
-    own_changed(node, now, true, out);
+    own_changed(node, now, NEWS_CONTENT, out);
     int pending = msk_group_begin(out);
     msk_group_start(group, now, out);
     msk_group_end(group, pending, out);
@@ -331,7 +344,7 @@ int msk_node_leave(struct msk_node *node, struct msk_now now, const struct msk_d
         return MSK_E_NOTFOUND;
     /* The bonds hear first that our entry no longer lists the group, so that nobody dials again. */
     if (msk_own_entry_remove_group(&node->own, now, id) > 0)
-        own_changed(node, now, true, out);
+        own_changed(node, now, NEWS_CONTENT, out);
     msk_group_leave(group, now, out);
     remove_group(node, group);
     msk_node_settle(node, now, out);
@@ -367,7 +380,7 @@ static void tick_parts(struct msk_node *node, struct msk_now now, struct msk_act
     if (node->help_due_ms <= now.mono_ms) {
         node->help_due_ms = MSK_NEVER;
         node->helped_ms = now.mono_ms;
-        msk_node_refresh(node, now, out);
+        refresh(node, now, NEWS_NOTHING, out);
     }
     if (node->own.refresh_ms <= now.mono_ms)
         msk_node_refresh(node, now, out);
