@@ -135,12 +135,38 @@ static void memory_that_runs_out_is_survived(void **state)
     net_free(net);
 }
 
+/* The members hear of it over their bonds, one after the other; gossip would tell all of them at once. */
+static void help_for_a_pair_is_not_announced(void **state)
+{
+    (void)state;
+    struct net *net = chain(8, 3);
+    net_run_for(net, 2000);
+    struct msk_group_config group = net_group_config(net, "g");
+    for (int i = 1; i <= 3; i++)
+        net_join(net, i, &group);
+    const struct msk_node *node = net->places[1].node;
+    uint64_t limit_ms = net->now_ms + 5000;
+    unsigned announced = 0;
+    int64_t version_ms = 0;
+    while (node->helped_ms == 0 && net->now_ms < limit_ms) {
+        announced = net_events(net, 1, MSK_EVENT_ANNOUNCED);
+        version_ms = node->own.signed_entry.entry.version.updated_ms;
+        net_run_for(net, 1);
+    }
+    assert_true(node->helped_ms > 0);
+    net_run_for(net, 50);
+    assert_true(node->own.signed_entry.entry.version.updated_ms > version_ms);
+    assert_int_equal(net_events(net, 1, MSK_EVENT_ANNOUNCED), announced);
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_chain_becomes_a_network),    cmocka_unit_test(a_departure_reaches_everybody),
-        cmocka_unit_test(who_is_alone_departs_at_once), cmocka_unit_test(who_returns_is_known_again),
-        cmocka_unit_test(halves_find_each_other_again), cmocka_unit_test(memory_that_runs_out_is_survived),
+        cmocka_unit_test(a_chain_becomes_a_network),        cmocka_unit_test(a_departure_reaches_everybody),
+        cmocka_unit_test(who_is_alone_departs_at_once),     cmocka_unit_test(who_returns_is_known_again),
+        cmocka_unit_test(halves_find_each_other_again),     cmocka_unit_test(memory_that_runs_out_is_survived),
+        cmocka_unit_test(help_for_a_pair_is_not_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
