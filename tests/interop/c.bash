@@ -67,10 +67,10 @@ node_wait() { if is_c "$1"; then c_wait "$@"; else rust_wait "$@"; fi; }
 node_status() { if is_c "$1"; then c_status "$1"; else rust_status "$1"; fi; }
 node_quit() { if is_c "$1"; then c_quit "$1"; else peer_quit "$1"; fi; }
 
-# node_catalog NODE OTHER: what a node has in its catalog about another.
+# node_catalog NODE OTHER: what a node has in its catalog about another, or itself.
 node_catalog() {
-    if is_c "$1"; then c_do "$1" catalog; else peer_do "$1" '{"cmd":"catalog"}'; fi |
-        jq -ce --arg id "$(peer_id "$2")" '.peers[] | select(.peer_id == $id)'
+    if is_c "$1"; then c_do "$1" catalog | jq '.peers + [.own]'; else peer_do "$1" '{"cmd":"catalog"}' | jq .peers; fi |
+        jq -ce --arg id "$(peer_id "$2")" '.[] | select(.peer_id == $id)'
 }
 
 # mesh NODE...: waits until all are bonded with each other.

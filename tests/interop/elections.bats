@@ -14,19 +14,13 @@ RELUCTANT=(--leadership reluctant:6)
 
 # member KIND NAME [OPTION...]: a member that is told where the first one is.
 member() {
-    local kind=$1 name=$2 machine bootstrap=() sync
+    local kind=$1 name=$2 machine
     shift 2
     # Not the no-op machine: that of the reference has no leadership settings.
     machine=(--machine idle)
     [ "$kind" = rust ] || machine=("${C_IDLE[@]}")
-    # The reference looks for its bootstrap peers by gossip, which our nodes do not speak: it is asked for a sync with those.
-    if [ "$kind" = rust ] && [ -n "${first-}" ] && is_c "$first"; then
-        sync=$(jq -cn --arg peer "$(peer_address "$first")" '{cmd: "sync", peer: $peer}')
-    elif [ -n "${first-}" ]; then
-        bootstrap=(--bootstrap "$(peer_address "$first")")
-    fi
-    "${kind}_start" "$name" --group-key secret "${machine[@]}" "${FAST[@]}" "${bootstrap[@]}" "$@"
-    [ -z "${sync-}" ] || peer_do "$name" "$sync" >/dev/null
+    "${kind}_start" "$name" --group-key secret "${machine[@]}" "${FAST[@]}" \
+        ${first:+--bootstrap "$(peer_address "$first")"} "$@"
     first=${first:-$name}
 }
 
