@@ -176,7 +176,7 @@ static void old_connections_are_forgotten(void **state)
     struct msk_builder out;
     msk_builder_init(&out, 2000);
     for (int i = 0; i < 2 * MSK_QUIC_CONNECTIONS_MAX; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "%05d", i);
         put_long(&out, 0xc0, V1, "anything", id, true, 40);
         assert_true(look(view, CLIENT, SERVER, &out).begins);
