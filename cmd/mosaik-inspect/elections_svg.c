@@ -210,7 +210,7 @@ static void draw_candidacy(const struct drawing *drawing, const struct elections
     fprintf(drawing->stream, "%.*s stands in term %" PRIu64 "</title></path>\n",
             ELECTIONS_SHORT(drawing->log, candidacy->node), candidacy->term);
     if (strcmp(candidacy->outcome, "won") != 0)
-        fprintf(drawing->stream, "<text class=\"lost\" x=\"%.1f\" y=\"%.1f\">term %" PRIu64 "?</text>\n", x + 6,
+        fprintf(drawing->stream, "<text class=\"lost\" x=\"%.1f\" y=\"%.1f\">%" PRIu64 "?</text>\n", x + 6,
                 y - BAR_HEIGHT / 2.0 - 2, candidacy->term);
     for (size_t i = 0; i < candidacy->vote_count; i++)
         draw_vote(drawing, candidacy, i);
