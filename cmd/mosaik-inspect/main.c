@@ -2,7 +2,7 @@
 #include "inspect.h"
 
 static const struct msk_command *const commands[] = {&inspect_peer,   &inspect_catalog,   &inspect_bond, &inspect_code,
-                                                     &inspect_decode, &inspect_elections, NULL};
+                                                     &inspect_decode, &inspect_elections, &inspect_top,  NULL};
 
 static const struct msk_example examples[] = {
     {"mosaik-inspect code 30404", "Why was the connection closed?"},
