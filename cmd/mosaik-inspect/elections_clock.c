@@ -140,16 +140,23 @@ static void bound_by_causes(const struct elections_log *log, const struct bounds
 
 /* ---- offsets */
 
-/* What two bounds say together about a third pair. False if they contradict each other. */
+/* What the bounds of i and k, and of k and j, say about i and j. Bounds that contradict each other would sink without
+ * end. */
+static void tighten(const struct bounds *bounds, size_t i, size_t k, size_t j)
+{
+    int64_t first = *bound(bounds, i, k), second = *bound(bounds, k, j), *most = bound(bounds, i, j);
+    if (first < FAR && second < FAR && first + second < *most)
+        *most = first + second > -FAR ? first + second : -FAR;
+}
+
+/* Draw all conclusions from the bounds. False if they contradict each other. */
 static bool close_bounds(const struct bounds *bounds)
 {
     bool possible = true;
     for (size_t k = 0; k < bounds->runs; k++)
         for (size_t i = 0; i < bounds->runs; i++)
             for (size_t j = 0; j < bounds->runs; j++)
-                if (*bound(bounds, i, k) < FAR && *bound(bounds, k, j) < FAR &&
-                    *bound(bounds, i, k) + *bound(bounds, k, j) < *bound(bounds, i, j))
-                    *bound(bounds, i, j) = *bound(bounds, i, k) + *bound(bounds, k, j);
+                tighten(bounds, i, k, j);
     for (size_t i = 0; i < bounds->runs; i++)
         possible &= *bound(bounds, i, i) >= 0;
     return possible;

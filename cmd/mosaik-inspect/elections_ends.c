@@ -80,7 +80,7 @@ static void weigh_others(const struct elections_event *event, const struct elect
     bool gives_up = (event->kind == ELECTIONS_LEADER_LOST && event->peer == reign->node) ||
                     (event->kind == ELECTIONS_LEADER_CHANGED && event->peer == ELECTIONS_NONE);
     bool loses_bond = event->kind == ELECTIONS_BOND_CLOSED && event->peer == reign->node;
-    if (loses_bond && event->numbers[0] == CANCELLED && event->text && strcmp(event->text, "peer") == 0)
+    if (loses_bond && event->numbers[0] == CANCELLED && !(event->text && strcmp(event->text, "local") == 0))
         evidence->departed = first_of(evidence->departed, event);
     if (by_challenger && (gives_up || loses_bond))
         evidence->lost = first_of(evidence->lost, event);

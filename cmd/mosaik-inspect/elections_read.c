@@ -9,6 +9,8 @@
 #include "cli/visible.h"
 #include "elections.h"
 
+#define MONO_MAX_MS (INT64_C(1) << 50) /* far beyond any clock, and far from where sums overflow */
+
 /* Which fields of an event have a say. Other programs' events need no more than these (docs/events.md). */
 static const struct row {
     const char *name;
@@ -260,7 +262,7 @@ static int read_time(struct reading *reading, const json_t *json, struct electio
     if (ts && msk_time_parse(ts, strlen(ts), &seconds, &nanoseconds))
         return fail_line(reading, "ts is no RFC 3339 time");
     int64_t wall_ms = seconds * 1000 + nanoseconds / 1000000, mono_ms = json_integer_value(mono);
-    if (mono_ms < 0 || mono_ms > INT64_MAX / 4)
+    if (mono_ms < 0 || mono_ms > MONO_MAX_MS)
         return fail_line(reading, "mono_ms out of range");
     struct elections_run *run = &reading->log->runs[event->run];
     if (run->event_count && run->has_mono && json_is_integer(mono) && mono_ms < run->last_ms) {
@@ -366,7 +368,7 @@ static int read_asked(struct reading *reading, const json_t *json, struct electi
     json_array_foreach(json_object_get(json, "asked"), i, item)
     {
         const char *id = json_string_value(item);
-        size_t node;
+        size_t node = 0;
         int rc = id ? find_node(reading, id, &node) : fail_line(reading, "asked is a list of peer ids");
         if (rc) {
             msk_builder_free(&text);

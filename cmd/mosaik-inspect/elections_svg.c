@@ -1,6 +1,5 @@
 /* The timeline as a drawing: a lane for each node, its roles as bars, votes as arrows, lost bonds and flags marked. */
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "elections.h"
@@ -60,24 +59,27 @@ static double y_of(const struct drawing *drawing, size_t node)
 /* ---- lanes and axis */
 
 /* A round number of milliseconds: 1, 2 or 5 times a power of ten. */
-static double tick_step(double span_ms)
+static int64_t tick_step(int64_t span_ms)
 {
-    double raw = span_ms / TICKS_WANTED, power = pow(10, floor(log10(raw > 1 ? raw : 1)));
-    double factor = raw / power;
-    return power * (factor <= 1 ? 1 : factor <= 2 ? 2 : factor <= 5 ? 5 : 10);
+    static const int64_t factors[] = {1, 2, 5};
+    int64_t power = 1;
+    for (;; power *= 10)
+        for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++)
+            if (factors[i] * power >= span_ms / TICKS_WANTED || power > INT64_MAX / 100)
+                return factors[i] * power;
 }
 
 static void draw_axis(const struct drawing *drawing)
 {
     const struct elections_group *group = drawing->group;
-    double step = tick_step((double)(group->to_ms - group->from_ms)), bottom;
-    bottom = drawing->top + (double)drawing->lane_count * LANE_HEIGHT;
-    for (double at = ceil((double)group->from_ms / step) * step; at <= (double)group->to_ms; at += step) {
-        double x = x_of(drawing, (int64_t)at);
+    int64_t step = tick_step(group->to_ms - group->from_ms);
+    double bottom = drawing->top + (double)drawing->lane_count * LANE_HEIGHT;
+    for (int64_t at = (group->from_ms + step - 1) / step * step; at <= group->to_ms; at += step) {
+        double x = x_of(drawing, at);
         fprintf(drawing->stream, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x,
                 drawing->top, x, bottom);
         fprintf(drawing->stream, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%g s</text>\n", x, drawing->top - 6,
-                at / 1000);
+                (double)at / 1000);
     }
 }
 

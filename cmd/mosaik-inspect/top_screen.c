@@ -125,23 +125,29 @@ static void scroll_view(int key, size_t count, size_t *first)
         *first = 0;
 }
 
-int top_watch(struct top_node *nodes, size_t count, uint64_t interval_ms, struct msk_error *err)
+static void watch(struct top_node *nodes, size_t count, struct top_row *rows)
 {
-    struct top_row *rows = msk_calloc(TOP_ROWS_MAX, sizeof *rows);
-    SCREEN *screen = NULL;
-    size_t first = 0, used = 0;
+    size_t first = 0;
     int key = ERR;
-    int rc = rows ? start_screen(&screen, interval_ms, err)
-                  : msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    while (rc == 0 && !is_end(key)) {
+    while (!is_end(key)) {
         for (size_t i = 0; key == ERR && i < count; i++) /* no key: the interval is over */
             top_poll(&nodes[i], msk_now().mono_ms);
-        used = top_rows(nodes, count, msk_now().wall_ms, rows, TOP_ROWS_MAX);
+        size_t used = top_rows(nodes, count, msk_now().wall_ms, rows, TOP_ROWS_MAX);
         scroll_view(key, used, &first);
         draw(rows, used, count, first);
         key = getch();
     }
-    if (screen) {
+}
+
+int top_watch(struct top_node *nodes, size_t count, uint64_t interval_ms, struct msk_error *err)
+{
+    struct top_row *rows = msk_calloc(TOP_ROWS_MAX, sizeof *rows);
+    SCREEN *screen;
+    if (!rows)
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    int rc = start_screen(&screen, interval_ms, err);
+    if (rc == 0) {
+        watch(nodes, count, rows);
         endwin();
         delscreen(screen);
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# mosaik-inspect elections: what happened, from the event streams of several nodes. shellcheck disable=SC2154
+# shellcheck disable=SC2154 # run sets output, status, stderr
+# mosaik-inspect elections: what happened, from the event streams of several nodes.
 load lib
 
 data=$BATS_TEST_DIRNAME/data/elections

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# mosaik-inspect top: several running nodes at a glance. shellcheck disable=SC2154
+# shellcheck disable=SC2154 # run sets output, status, stderr
+# mosaik-inspect top: several running nodes at a glance.
 load lib
 load cluster
 
