@@ -7,7 +7,7 @@ VERSION := $(shell cat VERSION)
 
 PROGRAMS := $(notdir $(patsubst %/,%,$(wildcard cmd/*/)))
 # Rooms in their order: a file may include its own room and earlier ones (docs/architecture.md).
-ROOMS := base crypto wire core store quic runtime cli
+ROOMS := base crypto wire core store quic proxy runtime cli
 
 CC      ?= cc
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
@@ -52,6 +52,7 @@ $(BUILD)/%.o: %.c $(BUILD)/deps.mk
 LIBS_crypto  = -ljansson $(DEPS_LIBS_CRYPTO)
 LIBS_wire    = -ljansson
 LIBS_store   = -lsqlite3
+LIBS_proxy   = -ljansson -lm $(DEPS_LIBS_CRYPTO)
 LIBS_quic    = $(DEPS_LIBS_QUIC)
 LIBS_runtime = -luv
 upto   = $(if $(1),$(call upto_,$(1),$(ROOMS)))
@@ -121,8 +122,17 @@ demo:
 
 # Figures, side by side with the Rust reference where cargo is there; no pass or fail.
 bench: setup-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/udp_load $(BUILD)/bench/verify
+	@MSK_BIN=$(BUILD)/bin tests/bench/chaos $(BUILD)/bench/udp_load
 	@MSK_BIN=$(BUILD)/bin tests/bench/bench $$(tests/interop/build.sh || true)
+
+$(BUILD)/bench/verify: $(BUILD)/tests/bench/verify.o $(call archives,base crypto wire)
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ $(call libs,base crypto wire))
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/deps.mk
+	@mkdir -p $(@D)
+	$(call run,CC,$(CC) $(MSK_CFLAGS) -o $@ $<)
 
 # ---- habits that tools can check
 lint:

@@ -4,10 +4,25 @@
 #include "contact.h"
 #include "core/entry_json.h"
 #include "inspect.h"
+#include "runtime/watcher.h"
 #include "wire/peer_entry.h"
 
 struct options {
     struct inspect_target target;
+    bool watch;
+    uint64_t for_ms;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+static const struct msk_option rows[] = {
+    {.name = "watch",
+     .letter = 'w',
+     .type = &msk_value_flag,
+     .offset = AT(watch),
+     .help = "go on with what the network announces, one JSON object a line, until a signal"},
+    {.name = "for", .type = &msk_value_duration_ms, .offset = AT(for_ms), .help = "with --watch: end after this time"},
+    {.name = NULL},
 };
 
 /* ---- the answer */
@@ -79,6 +94,48 @@ static int answer(const struct msk_run *run, const struct msk_signed_peer_entry_
     return rc;
 }
 
+/* ---- watching */
+
+struct watch {
+    const struct msk_run *run;
+    const struct msk_digest *node, *network;
+    uint64_t seq;
+};
+
+static void print_change(void *context, struct msk_now now, const struct msk_event *event,
+                         const struct msk_signed_peer_entry *entry)
+{
+    struct watch *watch = context;
+    const struct msk_event_frame frame = {
+        .now = now, .node = watch->node, .network = watch->network, .seq = ++watch->seq};
+    json_t *json = msk_event_to_json(event, &frame);
+    if (json && (!entry || json_object_set_new(json, "entry", msk_entry_to_json(entry, true)) == 0)) {
+        json_dumpf(json, watch->run->out->stream, JSON_COMPACT);
+        fputc('\n', watch->run->out->stream);
+        fflush(watch->run->out->stream);
+    }
+    json_decref(json);
+}
+
+/* The network is the one the peer says to be in. */
+static int follow(const struct msk_run *run, const struct inspect_contact *contact,
+                  const struct msk_signed_peer_entry_seq *entries)
+{
+    const struct options *options = run->options;
+    const struct msk_signed_peer_entry *own = inspect_own_entry_of(&contact->peer.peer, entries);
+    if (!own)
+        return msk_fail(run->err, MSK_E_PROTOCOL,
+                        "the node's catalog does not hold the node itself, so its network is not known");
+    struct watch watch = {.run = run, .node = &contact->id, .network = &own->entry.network};
+    const struct msk_watcher_config config = {.secret = contact->secret,
+                                              .network_id = own->entry.network,
+                                              .peer = contact->peer,
+                                              .known = entries,
+                                              .tell = print_change,
+                                              .context = &watch};
+    return msk_watch(&config, options->for_ms ? options->for_ms : MSK_NEVER, run->err);
+}
+
 /* ---- asking */
 
 static int run_catalog(struct msk_run *run)
@@ -87,13 +144,15 @@ static int run_catalog(struct msk_run *run)
     struct inspect_contact contact = {0};
     struct msk_signed_peer_entry_seq entries;
     const struct inspect_obstacle *obstacle = NULL;
+    if (options->for_ms && !options->watch)
+        return msk_fail(run->err, MSK_E_INVALID, "--for: it goes with --watch only");
     int rc = inspect_begin(&options->target, &contact, run->err);
     if (rc == 0)
         rc = inspect_sync(&contact, NULL, &entries, &obstacle, run->err);
     if (obstacle)
         rc = inspect_fail(obstacle, run->err);
     if (rc == 0)
-        rc = answer(run, &entries);
+        rc = options->watch ? follow(run, &contact, &entries) : answer(run, &entries);
     inspect_end(&contact);
     return rc;
 }
@@ -103,16 +162,22 @@ static const struct msk_example examples[] = {
     {"mosaik-inspect catalog --json ed4928c6...@192.0.2.1:7000 | jq -r '.entries[] | "
      "\"\\(.peer_id)@\\(.addresses[])\"'",
      "Addresses to look into next"},
+    {"mosaik-inspect catalog --watch ed4928c6...@192.0.2.1:7000 | jq -r '\"\\(.ts) \\(.text)\"'",
+     "Who comes, changes and goes, in words"},
     {NULL, NULL},
 };
 
 const struct msk_command inspect_catalog = {
     .name = "catalog",
     .summary = "List the peers that a node knows, without joining anything",
-    .details = "Exchanges catalogs with the node, as a newcomer does, but with an empty one of its own: neither the "
-               "node nor anybody else gets a new entry. Every entry is verified with the key of the peer it describes. "
-               "That of the node itself is among them.",
-    .sets = {{.options = inspect_target_rows, .offset = offsetof(struct options, target)}},
+    .details =
+        "Exchanges catalogs with the node, as a newcomer does, but with an empty one of its own: neither the "
+        "node nor anybody else gets a new entry. Every entry is verified with the key of the peer it describes. "
+        "That of the node itself is among them. With --watch the command then joins the network's gossip as a silent "
+        "neighbour, which announces nothing of itself, and prints each peer that appears (entry_added, with its "
+        "entry), changes (entry_updated), departs or grows too old (entry_removed), and each announcement that it "
+        "refuses, with the reason.",
+    .sets = {{.options = inspect_target_rows, .offset = offsetof(struct options, target)}, {.options = rows}},
     .size = sizeof(struct options),
     .examples = examples,
     .answers = true,

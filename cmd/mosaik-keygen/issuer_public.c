@@ -1,6 +1,5 @@
 /* mosaik-keygen issuer-public: the key that verifies what a ticket signing key signs. */
 #include "base/alloc.h"
-#include "cli/input.h"
 #include "cli/jwt_options.h"
 #include "cli/secret.h"
 #include "keygen.h"
@@ -35,20 +34,6 @@ static const struct msk_option rows[] = {
     {.name = NULL},
 };
 
-static int read_key(const struct options *options, struct msk_jwt_secret *key, struct msk_error *err)
-{
-    struct msk_builder text;
-    msk_builder_init(&text, MSK_KEY_FILE_MAX);
-    int rc = msk_key_file_read(options->file, &text, err);
-    if (rc == 0) {
-        rc = msk_jwt_secret_parse(options->alg, msk_builder_view(&text), key, err);
-        if (rc < 0)
-            msk_wrap(err, rc, "%s", msk_input_name(options->file));
-    }
-    msk_key_file_free(&text);
-    return rc;
-}
-
 static int print_key(const struct msk_run *run, enum msk_jwt_format format, const struct msk_jwt_public *key,
                      struct msk_bytes text)
 {
@@ -67,7 +52,7 @@ static int run_issuer_public(struct msk_run *run)
     struct msk_jwt_public public;
     struct msk_builder text;
     msk_builder_init(&text, MSK_KEY_FILE_MAX);
-    int rc = read_key(options, &secret, run->err);
+    int rc = msk_jwt_secret_read(options->file, options->alg, &secret, run->err);
     if (rc == 0)
         rc = msk_jwt_public_of(&secret, &public);
     if (rc == 0)

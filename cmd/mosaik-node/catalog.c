@@ -27,7 +27,7 @@ static void append_peer(struct msk_table *table, const json_t *peer)
 {
     char text[NODE_TEXT_SIZE], updated[MSK_TIME_TEXT_SIZE];
     const char *source = json_string_value(json_object_get(peer, "source"));
-    json_int_t updated_ms = json_integer_value(json_object_get(json_object_get(peer, "version"), "updated_ms"));
+    json_int_t updated_ms = json_integer_value(json_array_get(json_object_get(peer, "version"), 1));
     json_t *since = json_string(msk_time_ms_text(updated_ms, updated));
     msk_table_cell(table, "%s", node_short_id(json_object_get(peer, "peer_id"), text));
     append_list(table, json_object_get(peer, "addresses"), false);

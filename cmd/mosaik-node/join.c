@@ -1,6 +1,8 @@
 /* mosaik-node join: a further group in a running node. */
 #include "base/alloc.h"
 #include "cli/input.h"
+#include "cli/jwt_options.h"
+#include "cli/secret.h"
 #include "groups.h"
 #include "node_cmd.h"
 #include "runtime/group_json.h"
@@ -10,22 +12,30 @@ struct options {
     struct node_target target;
 };
 
+static int append_file(const char *path, json_t *list, struct msk_error *err)
+{
+    struct msk_builder text;
+    msk_builder_init(&text, MSK_VALIDATOR_FILE_MAX);
+    int rc = msk_input_read(path, &text, NULL, err);
+    if (rc == 0 && json_array_append_new(list, json_stringn((const char *)text.data, text.len)) < 0)
+        rc = msk_fail(err, MSK_E_NOMEM, "%s: %s", path, msk_error_sentence(MSK_E_NOMEM));
+    msk_key_file_free(&text);
+    return rc;
+}
+
 /* The validators as they were read a moment ago: the node is given their contents, not their names. */
 static int read_validators(const struct msk_list *files, json_t **out, struct msk_error *err)
 {
     const char *const *paths = files->items;
     json_t *list = json_array();
-    for (size_t i = 0; i < files->count; i++) {
-        json_t *validator;
-        int rc = msk_input_read_json(paths[i], MSK_VALIDATOR_FILE_MAX, &validator, err);
-        if (rc) {
-            json_decref(list);
-            return rc;
-        }
-        json_array_append_new(list, validator);
-    }
-    *out = list;
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < files->count; i++)
+        rc = append_file(paths[i], list, err);
+    if (rc)
+        json_decref(list);
+    else
+        *out = list;
+    return rc;
 }
 
 static int make_request(const struct options *options, const struct node_group *group, json_t **out,

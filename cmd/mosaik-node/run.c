@@ -15,6 +15,7 @@ struct options {
     struct msk_list tickets;           /* of const char * */
     const char *data_dir, *control, *events, *qlog_dir, *keylog;
     uint32_t ready_fd;
+    bool no_gossip;
     const json_t *groups;
 };
 
@@ -45,11 +46,15 @@ static const struct msk_option rows[] = {
      .repeatable = true,
      .offset = AT(bootstrap),
      .help = "a peer that knows others"},
+    {.name = "no-gossip",
+     .type = &msk_value_flag,
+     .offset = AT(no_gossip),
+     .help = "do not join the network's gossip: be known by catalog syncs and bonds only"},
     {.name = "ticket",
      .type = &msk_value_file,
      .repeatable = true,
      .offset = AT(tickets),
-     .help = "file with a ticket to present; read again at SIGHUP"},
+     .help = "file with a ticket to present; read again when it changes, and at SIGHUP"},
     {.name = "data-dir",
      .letter = 'd',
      .type = &msk_value_directory,
@@ -164,6 +169,7 @@ static int run_node(struct msk_run *run, const struct group_list *groups)
         .events_path = options->events,
         .qlog_directory = options->qlog_dir,
         .keylog_path = options->keylog,
+        .without_gossip = options->no_gossip,
         .ready_fd = msk_arguments_source(run->arguments, "ready-fd") == MSK_SOURCE_NONE ? -1 : (int)options->ready_fd,
     };
     int rc = msk_secret_read(options->secret_file, secret, run->err);

@@ -67,11 +67,24 @@ static void print_log(const struct msk_output *out, const json_t *status)
             number_of(status, "applied"));
 }
 
+/* What this node presents, where the group requires tickets. */
+static void print_ticket(const struct msk_output *out, const json_t *status)
+{
+    const json_t *ticket = json_object_get(status, "ticket");
+    if (!json_is_object(ticket))
+        return;
+    print_label(out, "ticket");
+    if (json_is_true(json_object_get(ticket, "valid")))
+        fprintf(out->stream, "expires %s\n", text_of(ticket, "expires"));
+    else
+        fprintf(out->stream, "%s%s%s (validator %" PRId64 ")\n", msk_style(out, MSK_STYLE_RED),
+                text_of(ticket, "reason"), msk_style(out, MSK_STYLE_PLAIN), number_of(ticket, "validator"));
+}
+
 /* Members without a bond: what is done about it. */
 static int print_unbonded(const struct msk_run *run, const json_t *unbonded)
 {
-    static const struct msk_column columns[] = {
-        {"PEER", false}, {"STATE", false}, {"AGAIN IN", true}, {"ENDED WITH", false}};
+    static const struct msk_column columns[] = {{"PEER", false}, {"STATE", false}, {"AGAIN IN", true}, {"WHY", false}};
     struct msk_table table;
     char text[NODE_TEXT_SIZE];
     size_t i;
@@ -86,7 +99,9 @@ static int print_unbonded(const struct msk_run *run, const json_t *unbonded)
             msk_table_cell(&table, "%.1f s", (double)json_integer_value(retry) / 1000);
         else
             msk_table_cell(&table, "-");
-        if (*text_of(peer, "last_stage"))
+        if (*text_of(peer, "why"))
+            msk_table_cell(&table, "%s", text_of(peer, "why"));
+        else if (*text_of(peer, "last_stage"))
             msk_table_cell(&table, "%" PRId64 " %s", number_of(peer, "code"), text_of(peer, "name"));
         else
             msk_table_cell(&table, "-");
@@ -121,6 +136,7 @@ static int run_status(struct msk_run *run)
     print_identity(run->out, status);
     print_role(run->out, status);
     print_log(run->out, status);
+    print_ticket(run->out, status);
     rc = print_peers(run, status);
     json_decref(status);
     return rc;

@@ -18,6 +18,18 @@ bool msk_bytes_equal(struct msk_bytes a, struct msk_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+struct msk_bytes msk_bytes_trim_end(struct msk_bytes text)
+{
+    while (text.len > 0 && is_space(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
 void msk_builder_init(struct msk_builder *builder, size_t max)
 {
     msk_assert(max < SIZE_MAX / 2);

@@ -16,6 +16,7 @@ struct msk_bytes {
 
 struct msk_bytes msk_bytes_of_text(const char *text);
 bool msk_bytes_equal(struct msk_bytes a, struct msk_bytes b);
+struct msk_bytes msk_bytes_trim_end(struct msk_bytes text); /* without the ASCII white space behind it */
 
 /* A growing buffer of at most `max` bytes. The first failure sticks: later appends do nothing, so that only the end
  * needs a check. `error` is 0, MSK_E_NOMEM or MSK_E_LIMIT. There is always a zero byte after data[len]. */

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "cli/input.h"
+#include "cli/jwt_options.h"
 #include "cli/secret.h"
 #include "cli/visible.h"
 
@@ -184,27 +184,13 @@ static int choose_machine(const struct msk_group_options *options, struct msk_gr
     return 0;
 }
 
-static int read_validator(const char *path, struct msk_jwt_validator *out, struct msk_error *err)
-{
-    struct msk_builder text;
-    msk_builder_init(&text, MSK_VALIDATOR_FILE_MAX);
-    int rc = msk_input_read(path, &text, NULL, err);
-    if (rc == 0) {
-        rc = msk_jwt_validator_parse(msk_builder_view(&text), out, err);
-        if (rc < 0)
-            msk_wrap(err, rc, "%s", msk_input_name(path));
-    }
-    msk_builder_free(&text);
-    return rc;
-}
-
 static int read_validators(const struct msk_list *files, struct msk_group_setup *setup, struct msk_error *err)
 {
     const char *const *paths = files->items;
     if (files->count > MSK_GROUP_VALIDATORS_MAX)
         return msk_fail(err, MSK_E_INVALID, "--require-ticket: given more than %d times", MSK_GROUP_VALIDATORS_MAX);
     for (size_t i = 0; i < files->count; i++) {
-        int rc = read_validator(paths[i], &setup->validators[i], err);
+        int rc = msk_jwt_validator_read(paths[i], &setup->validators[i], err);
         if (rc < 0)
             return rc;
         setup->validator_count = i + 1;
@@ -219,7 +205,7 @@ static int read_validators(const struct msk_list *files, struct msk_group_setup 
 static int key_from_validator(const char *path, struct msk_digest *key, struct msk_error *err)
 {
     struct msk_jwt_validator validator = {0};
-    int rc = read_validator(path, &validator, err);
+    int rc = msk_jwt_validator_read(path, &validator, err);
     if (rc == 0)
         *key = msk_jwt_validator_signature(&validator);
     msk_jwt_validator_free(&validator);

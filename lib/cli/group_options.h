@@ -32,7 +32,6 @@ extern const struct msk_option msk_group_identity_rows[], msk_group_member_rows[
     }
 
 #define MSK_GROUP_VALIDATORS_MAX 64
-#define MSK_VALIDATOR_FILE_MAX   (1u << 20)
 
 /* What the options come to. Zero-initialise; owns its validators, which `config` points to, and texts are the options'.
  */

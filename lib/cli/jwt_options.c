@@ -1,7 +1,11 @@
 #include "cli/jwt_options.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/secret.h"
 #include "cli/visible.h"
 
 const char *const msk_jwt_alg_names[] = {"HS256", "HS384", "HS512", "ES256", "ES384", "ES512", "EdDSA", NULL};
@@ -25,6 +29,48 @@ static int parse_alg(const struct msk_option *option, const char *text, struct m
 
 const struct msk_value_type msk_value_jwt_alg = {
     .placeholder = "ALG", .size = sizeof(struct msk_jwt_alg *), .parse = parse_alg};
+
+int msk_jwt_secret_read(const char *path, const struct msk_jwt_alg *alg, struct msk_jwt_secret *out,
+                        struct msk_error *err)
+{
+    struct msk_builder text;
+    msk_builder_init(&text, MSK_KEY_FILE_MAX);
+    int rc = msk_key_file_read(path, &text, err);
+    if (rc == 0) {
+        rc = msk_jwt_secret_parse(alg, msk_builder_view(&text), out, err);
+        if (rc < 0)
+            msk_wrap(err, rc, "%s", msk_input_name(path));
+    }
+    msk_key_file_free(&text);
+    return rc;
+}
+
+static bool holds_secret(const struct msk_jwt_validator *validator)
+{
+    for (size_t i = 0; i < validator->key_count; i++)
+        if (validator->keys[i].alg->family == MSK_JWT_HMAC)
+            return true;
+    return false;
+}
+
+int msk_jwt_validator_read(const char *path, struct msk_jwt_validator *out, struct msk_error *err)
+{
+    struct msk_builder text;
+    mode_t mode;
+    *out = (struct msk_jwt_validator){0};
+    msk_builder_init(&text, MSK_VALIDATOR_FILE_MAX);
+    int rc = msk_input_read(path, &text, &mode, err);
+    if (rc == 0) {
+        rc = msk_jwt_validator_parse(msk_builder_view(&text), out, err);
+        if (rc < 0)
+            msk_wrap(err, rc, "%s", msk_input_name(path));
+        else if (mode & (S_IRWXG | S_IRWXO) && holds_secret(out))
+            msk_warn("%s: others may read the secret of an HS key (mode %04o), and make tickets: chmod 600",
+                     msk_input_name(path), (unsigned)mode);
+    }
+    msk_key_file_free(&text);
+    return rc;
+}
 
 json_t *msk_jwt_key_to_json(struct msk_bytes text, enum msk_jwt_format format)
 {

@@ -20,15 +20,9 @@
 #define HEX_LEN        (2 * MSK_DIGEST_LEN)
 #define READ_BY_OTHERS (S_IRWXG | S_IRWXO)
 
-static bool is_space(uint8_t byte)
-{
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 static void trim_end(struct msk_builder *text)
 {
-    while (text->len && is_space(text->data[text->len - 1]))
-        text->len--;
+    text->len = msk_bytes_trim_end(msk_builder_view(text)).len;
 }
 
 int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_error *err)

@@ -70,6 +70,30 @@ static int parse_duration(const struct msk_option *option, const char *text, str
     return msk_duration_parse(text, out, err);
 }
 
+/* Unix seconds, before 1970 with a sign. */
+static bool parse_unix_time(const char *text, int64_t *out)
+{
+    uint64_t seconds = 0;
+    bool negative = *text == '-';
+    if (parse_unsigned(text + negative, INT64_MAX, &seconds, NULL) < 0)
+        return false;
+    *out = negative ? -(int64_t)seconds : (int64_t)seconds;
+    return true;
+}
+
+static int parse_time(const struct msk_option *option, const char *text, struct msk_arena *arena, void *out,
+                      struct msk_error *err)
+{
+    (void)option;
+    (void)arena;
+    char shown[MSK_VISIBLE_SIZE];
+    uint32_t nanoseconds;
+    if (parse_unix_time(text, out) || msk_time_parse(text, strlen(text), out, &nanoseconds) == 0)
+        return 0;
+    return msk_fail(err, MSK_E_INVALID, "%s is no time: give 2026-11-21T12:26:00Z or Unix seconds",
+                    msk_visible(text, shown));
+}
+
 static int parse_name_digest(const struct msk_option *option, const char *text, struct msk_arena *arena, void *out,
                              struct msk_error *err)
 {
@@ -142,6 +166,8 @@ const struct msk_value_type msk_value_u64 = {
     .placeholder = "N", .size = sizeof(uint64_t), .number = true, .parse = parse_u64};
 const struct msk_value_type msk_value_duration_ms = {
     .placeholder = "SPAN", .size = sizeof(uint64_t), .parse = parse_duration};
+const struct msk_value_type msk_value_time_s = {
+    .placeholder = "TIME", .size = sizeof(int64_t), .number = true, .parse = parse_time};
 const struct msk_value_type msk_value_name_digest = {
     .placeholder = "NAME", .size = sizeof(struct msk_digest), .parse = parse_name_digest};
 const struct msk_value_type msk_value_peer_id = {

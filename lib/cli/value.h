@@ -32,6 +32,7 @@ extern const struct msk_value_type msk_value_directory;   /* const char * */
 extern const struct msk_value_type msk_value_u32;         /* uint32_t, decimal */
 extern const struct msk_value_type msk_value_u64;         /* uint64_t, decimal */
 extern const struct msk_value_type msk_value_duration_ms; /* uint64_t */
+extern const struct msk_value_type msk_value_time_s;      /* int64_t since 1970: RFC 3339, or Unix seconds */
 extern const struct msk_value_type msk_value_name_digest; /* struct msk_digest, by the text rule of wire.md 1.1 */
 extern const struct msk_value_type msk_value_peer_id;     /* struct msk_digest, a point of the curve */
 extern const struct msk_value_type

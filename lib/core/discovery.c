@@ -307,10 +307,10 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
     discovery->host->synced(discovery->host->node, now, &contact->peer, out);
 }
 
-/* A bond keeps both sides informed (wire.md 4.9), so that nothing needs to be done. */
-static bool informed(const struct msk_discovery *discovery, const struct msk_contact *contact)
+/* Others keep both sides informed of each other, so that nothing needs to be done. */
+static bool informed(const struct msk_discovery *discovery, struct msk_now now, const struct msk_contact *contact)
 {
-    return contact->acquainted && discovery->host->is_bonded(discovery->host->node, &contact->peer);
+    return contact->acquainted && discovery->host->is_informed(discovery->host->node, now, &contact->peer);
 }
 
 static void start_due(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact,
@@ -318,14 +318,14 @@ static void start_due(struct msk_discovery *discovery, struct msk_now now, struc
 {
     if (contact->sync_due_ms <= now.mono_ms && !contact->sync) {
         contact->sync_due_ms = now.mono_ms + jittered(discovery, MSK_RESYNC_INTERVAL_MS);
-        if (!informed(discovery, contact))
+        if (!informed(discovery, now, contact))
             contact->sync = start(discovery, now, contact, MSK_ALPN_SYNC, NULL, out);
         if (!contact->sync && discovery->out_count == MSK_EXCHANGES_OUT_MAX)
             contact->sync_due_ms = now.mono_ms + MSK_SYNC_RETRY_MS;
     }
     if (contact->ping_due_ms <= now.mono_ms && !contact->ping) {
         contact->ping_due_ms = now.mono_ms + jittered(discovery, discovery->ping_interval_ms);
-        if (!informed(discovery, contact))
+        if (!informed(discovery, now, contact))
             contact->ping = start(discovery, now, contact, MSK_ALPN_PING, NULL, out);
     }
 }

@@ -1,7 +1,7 @@
 /* discovery.h: how a node gets to know others and stays known: catalog syncs and pings, both ways (wire.md 4.5 to 4.9).
  *
  * Every peer that appears is synced with once; bootstrap peers and a bounded number of others again and again, unless a
- * bond keeps them informed. Exchanges run side by side, each with a time limit per step (wire.md D.1, 1). */
+ * bond or gossip keeps them informed. Exchanges run side by side, each with a time limit per step (wire.md D.1, 1). */
 #ifndef MSK_CORE_DISCOVERY_H
 #define MSK_CORE_DISCOVERY_H
 

@@ -33,6 +33,8 @@ struct msk_host {
     /* A catalog sync that we started is over, well or not. */
     void (*synced)(void *node, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
     bool (*is_bonded)(void *node, const struct msk_digest *peer);
+    /* A bond or gossip keeps the peer and us informed of each other (wire.md 4.8, 4.9). */
+    bool (*is_informed)(void *node, struct msk_now now, const struct msk_digest *peer);
     /* Raise the version of our own entry, so that members of the reference dial again (observed.md). */
     void (*refresh)(void *node, struct msk_now now, struct msk_actions *out);
 };

@@ -381,8 +381,7 @@ void msk_mesh_tick(struct msk_mesh *mesh, struct msk_now now, struct msk_actions
         beat_due(mesh, now, member, out);
         msk_mesh_ask_due(mesh, now, member, out);
     }
-    if (mesh->tickets_due_ms <= now.mono_ms)
-        msk_mesh_tickets_due(mesh, now, out);
+    msk_mesh_tickets_due(mesh, now, out);
     if (mesh->pairs_due_ms <= now.mono_ms)
         msk_mesh_pairs_due(mesh, now, out);
     if (mesh->updates_due_ms <= now.mono_ms)

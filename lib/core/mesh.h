@@ -97,6 +97,8 @@ size_t msk_mesh_bond_count(const struct msk_mesh *mesh);
 /* Arrays, members as in cli.md: the bonds; and the members without one, with why and when next. New references, NULL
  * without memory. */
 json_t *msk_mesh_bonds_json(const struct msk_mesh *mesh, struct msk_now now);
+/* Of our own tickets: {"valid","expires","reason","validator"}; null where none are required. */
+json_t *msk_mesh_tickets_json(const struct msk_mesh *mesh);
 json_t *msk_mesh_unbonded_json(const struct msk_mesh *mesh, struct msk_now now);
 
 #endif

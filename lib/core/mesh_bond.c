@@ -196,11 +196,13 @@ static bool has_room(const struct msk_member *member, struct msk_now now)
     return crossing || member->bond->missed > 0;
 }
 
-static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, const char *check,
+/* `why`: more than the code says, or NULL. */
+static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, const char *check, const char *why,
                    struct msk_actions *out)
 {
     MSK_EMIT(out, &mesh->config.bond.group_id, HANDSHAKE_REJECTED, MSK_F_DIGEST("peer", &link->info.peer),
-             MSK_F_U64("code", code), MSK_F_TEXT("phrase", msk_close_name(code)), MSK_F_TEXT("check", check));
+             MSK_F_U64("code", code), MSK_F_TEXT("phrase", msk_close_name(code)), MSK_F_TEXT("check", check),
+             MSK_F_TEXT("why", why));
     msk_host_close(mesh->host, link, code, false, out);
 }
 
@@ -208,14 +210,14 @@ static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, 
  * take for one: it costs us nothing lasting before it has proved the key. */
 static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                         const struct msk_signed_peer_entry *entry, const struct msk_bond *bond,
-                        const struct msk_handshake_start *start, const char **check, struct msk_actions *out)
+                        const struct msk_handshake_start *start, struct msk_ticket_watch *tickets, const char **check,
+                        struct msk_actions *out)
 {
-    struct msk_ticket_watch stranger = {0};
     *check = "7";
     if (!has_room(member, now) && !has_restarted(member, entry))
         return MSK_CLOSE_ALREADY_BONDED;
     *check = "8";
-    if (!msk_mesh_tickets_valid(mesh, now, &entry->entry, member ? &member->tickets : &stranger, out))
+    if (!msk_mesh_tickets_valid(mesh, now, &entry->entry, tickets, out))
         return MSK_CLOSE_NOT_ALLOWED;
     *check = "9";
     if (msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) < 0)
@@ -235,7 +237,7 @@ static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member
     msk_free(bonds.items);
     if (error < 0) {
         msk_free(bond);
-        reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "10", out);
+        reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "10", msk_error_sentence(error), out);
         return;
     }
     if (has_restarted(member, member->entry))
@@ -253,15 +255,21 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
 {
     const char *check = "7";
     struct msk_member *member = msk_member_find(mesh, &link->info.peer);
+    struct msk_ticket_watch tickets = member ? member->tickets : (struct msk_ticket_watch){0};
     struct msk_bond *bond = msk_mesh_new_bond(member, link, now);
-    uint64_t code = bond ? examine(mesh, now, member, entry, bond, start, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
+    uint64_t code =
+        bond ? examine(mesh, now, member, entry, bond, start, &tickets, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
     if (code == 0) {
         bond->peer = member = msk_member_of(mesh, entry, true);
         code = member ? 0 : MSK_CLOSE_UNEXPECTED_CLOSE;
     }
+    if (member)
+        member->tickets = tickets;
     if (code) {
+        char fault[MSK_TICKET_FAULT_SIZE];
         msk_free(bond);
-        reject(mesh, link, code, check, out);
+        reject(mesh, link, code, check, code == MSK_CLOSE_NOT_ALLOWED ? msk_ticket_fault(&tickets, "it", fault) : NULL,
+               out);
         if (code == MSK_CLOSE_NOT_ALLOWED && member)
             msk_member_ask_ticket(member, now);
         return;

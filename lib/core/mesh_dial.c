@@ -54,13 +54,13 @@ void msk_member_plan(struct msk_member *member, enum msk_wait wait, uint64_t due
 /* Before anything is sent: groups.md 2.3, step 1, and what a C node can dial at all. NULL: nothing stands in the way.
  */
 static const char *obstacle(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                            struct msk_actions *out)
+                            char fault[MSK_TICKET_FAULT_SIZE], struct msk_actions *out)
 {
     struct msk_transport_addr ignored[MSK_DIAL_ADDRESSES_MAX];
     if (msk_ip_addresses(&member->entry->entry.address.addresses, ignored) == 0)
         return "its entry has no IP address";
     if (!msk_member_tickets_valid(mesh, now, member, out))
-        return "its tickets do not meet the group's requirements";
+        return msk_ticket_fault(&member->tickets, "it", fault);
     return NULL;
 }
 
@@ -107,7 +107,7 @@ static struct msk_bond *start(struct msk_mesh *mesh, struct msk_now now, struct 
 static void report_failure(const struct msk_mesh *mesh, const struct msk_member *member, bool loud, const char *phrase,
                            uint64_t retry_ms, struct msk_actions *out)
 {
-    char next[48] = "until its entry changes";
+    char next[48] = "until its entry changes", fault[MSK_TICKET_FAULT_SIZE];
     struct msk_field retry = MSK_F_TEXT("retry_in_ms", NULL);
     if (retry_ms != MSK_NEVER) {
         snprintf(next, sizeof next, "again in %llu ms", (unsigned long long)retry_ms);
@@ -118,7 +118,8 @@ static void report_failure(const struct msk_mesh *mesh, const struct msk_member 
                                        MSK_F_U64("code", member->last_code),
                                        MSK_F_TEXT("phrase", phrase),
                                        retry,
-                                       MSK_F_TEXT("next", next)};
+                                       MSK_F_TEXT("next", next),
+                                       MSK_F_TEXT("why", msk_member_refusal(mesh, member, fault))};
     msk_act_event(out, &mesh->config.bond.group_id, loud ? MSK_EVENT_DIAL_REFUSED : MSK_EVENT_DIAL_FAILED, fields,
                   sizeof fields / sizeof fields[0]);
 }
@@ -136,7 +137,8 @@ static void hold_back(struct msk_mesh *mesh, struct msk_member *member, const ch
 
 void msk_mesh_dial(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
 {
-    const char *why = obstacle(mesh, now, member, out);
+    char fault[MSK_TICKET_FAULT_SIZE];
+    const char *why = obstacle(mesh, now, member, fault, out);
     if (why) {
         hold_back(mesh, member, why, out);
         return;

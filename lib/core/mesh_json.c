@@ -50,21 +50,33 @@ static const char *state_name(const struct msk_member *member)
     return member->dial ? "dialling" : waits[member->wait];
 }
 
-static json_t *unbonded_json(struct msk_now now, const struct msk_member *member)
+static json_t *unbonded_json(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member)
 {
-    char peer[MSK_DIGEST_TEXT_SIZE];
+    char peer[MSK_DIGEST_TEXT_SIZE], fault[MSK_TICKET_FAULT_SIZE];
     bool timed = !member->dial && member->wait != MSK_WAIT_NOTHING && member->due_ms != MSK_NEVER;
     uint64_t retry_ms = timed && member->due_ms > now.mono_ms ? member->due_ms - now.mono_ms : 0;
     /* clang-format off */
-    return json_pack("{s:s, s:s, s:I, s:o, s:s?, s:I, s:s}",
+    return json_pack("{s:s, s:s, s:I, s:o, s:s?, s:I, s:s, s:s?}",
                      "peer", msk_digest_text(&member->peer, peer),
                      "state", state_name(member),
                      "attempts", (json_int_t)member->attempts,
                      "retry_in_ms", timed ? json_integer((json_int_t)retry_ms) : json_null(),
                      "last_stage", member->last_stage,
                      "code", (json_int_t)member->last_code,
-                     "name", msk_close_name(member->last_code));
+                     "name", msk_close_name(member->last_code), "why",
+                     msk_member_refusal(mesh, member, fault));
     /* clang-format on */
+}
+
+json_t *msk_mesh_tickets_json(const struct msk_mesh *mesh)
+{
+    const struct msk_ticket_watch *own = &mesh->own_tickets;
+    if (mesh->config.validator_count == 0 || !own->known)
+        return json_null();
+    if (own->valid)
+        return json_pack("{s:b, s:o, s:n, s:n}", "valid", 1, "expires", expiry_json(mesh, own), "reason", "validator");
+    return json_pack("{s:b, s:n, s:s, s:I}", "valid", 0, "expires", "reason", own->reason, "validator",
+                     (json_int_t)own->validator);
 }
 
 /* Appends, or frees the list: a half one would mislead. */
@@ -90,6 +102,6 @@ json_t *msk_mesh_unbonded_json(const struct msk_mesh *mesh, struct msk_now now)
     json_t *list = json_array();
     for (size_t i = 0; list && i < mesh->member_count; i++)
         if (!mesh->members[i]->bond)
-            list = append(list, unbonded_json(now, mesh->members[i]));
+            list = append(list, unbonded_json(mesh, now, mesh->members[i]));
     return list;
 }

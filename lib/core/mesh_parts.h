@@ -15,10 +15,13 @@ enum msk_wait {
     MSK_WAIT_QUARANTINE /* until due_ms, unless it restarts */
 };
 
-/* How long tickets hold, of a member or of ourselves. */
+/* How long tickets hold, of a member or of ourselves; where they do not, why. */
 struct msk_ticket_watch {
     bool known, valid, warned;
     int64_t expires_ms, warn_ms; /* wall clock; MSK_TICKET_NEVER */
+    uint64_t due_ms;             /* the next look */
+    char reason[MSK_JWT_RULE_MAX];
+    size_t validator;
 };
 
 /* A sorted set of peers, at most MSK_MEMBERS_MAX. */
@@ -64,6 +67,7 @@ struct msk_mesh {
     struct msk_member **members; /* ascending by peer */
     size_t member_count, member_capacity, bond_count, dial_count;
     struct msk_ticket_watch own_tickets;
+    int64_t clock_offset_ms; /* wall clock minus monotonic clock */
     uint64_t tickets_due_ms, pairs_due_ms, pairs_wait_ms;
     uint64_t updates_due_ms, updates_step_ms; /* of a refreshed entry, from member to member */
 };
@@ -115,7 +119,14 @@ bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const str
 bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                               struct msk_actions *out);
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+/* At every tick: looks at those that are due, and at all when the wall clock was set. */
 void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+#define MSK_TICKET_FAULT_SIZE (MSK_JWT_RULE_MAX + 80)
+/* What is wrong, as a sentence about `whose`, in `out`; NULL: nothing, or nothing was looked at. */
+const char *msk_ticket_fault(const struct msk_ticket_watch *watch, const char *whose, char out[MSK_TICKET_FAULT_SIZE]);
+/* Why there is no bond with a member, as far as tickets tell: its own, or ours where it refused us. */
+const char *msk_member_refusal(const struct msk_mesh *mesh, const struct msk_member *member,
+                               char out[MSK_TICKET_FAULT_SIZE]);
 /* We refused it for want of a ticket. It may have got one since we last heard of it, and a member of the reference that
  * was refused does not come again by itself (groups.md 2.5): sync with it soon. If there is a ticket, its entry calls
  * for a dial. */

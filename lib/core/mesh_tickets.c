@@ -3,44 +3,105 @@
 #include "core/mesh.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/mesh_parts.h"
 #include "wire/close_code.h"
 
-#define TICKET_CHECK_MS 60000 /* at least this often */
-#define EXPIRING_MS     60000 /* reported this long before, or with a tenth of the time left */
-#define EXPIRING_PART   10
-#define ASK_INTERVAL_MS 1000 /* between two syncs with a peer that we refused for want of a ticket */
+#define TICKET_CHECK_MS     60000 /* at least this often */
+#define CLOCK_JUMP_MS       500   /* the wall clock against the monotonic one, from one look to the next */
+#define EXPIRING_MS         60000 /* reported this long before, or with a tenth of the time left, */
+#define EXPIRING_PART       10
+#define EXPIRING_PART_SHORT 3    /* but not with more than a third: a short one is renewed at half time, say */
+#define ASK_INTERVAL_MS     1000 /* between two syncs with a peer that we refused for want of a ticket */
 
 static int64_t warn_time(int64_t expires_ms, int64_t wall_ms)
 {
     if (expires_ms == MSK_TICKET_NEVER)
         return MSK_TICKET_NEVER;
-    int64_t part_ms = (expires_ms - wall_ms) / EXPIRING_PART;
-    return expires_ms - (part_ms > EXPIRING_MS ? part_ms : EXPIRING_MS);
+    int64_t left_ms = expires_ms - wall_ms, before_ms = left_ms / EXPIRING_PART;
+    if (before_ms < EXPIRING_MS)
+        before_ms = EXPIRING_MS;
+    if (before_ms > left_ms / EXPIRING_PART_SHORT)
+        before_ms = left_ms / EXPIRING_PART_SHORT;
+    return expires_ms - before_ms;
 }
 
-static struct msk_field expiry_field(int64_t expires_ms)
+/* ---- what is told */
+
+static void emit_expiry(const struct msk_mesh *mesh, struct msk_now now, enum msk_event_kind kind,
+                        const struct msk_digest *peer, int64_t expires_ms, struct msk_actions *out)
 {
-    return expires_ms == MSK_TICKET_NEVER ? MSK_F_TEXT("expires_at", "never") : MSK_F_TIME("expires_at", expires_ms);
+    bool never = expires_ms == MSK_TICKET_NEVER;
+    int64_t left_ms = never || expires_ms < now.wall_ms ? 0 : expires_ms - now.wall_ms;
+    const struct msk_field fields[] = {
+        MSK_F_DIGEST("peer", peer),
+        never ? MSK_F_TEXT("expires_at", "never") : MSK_F_TIME("expires_at", expires_ms),
+        never ? MSK_F_TEXT("remaining_s", NULL) : MSK_F_U64("remaining_s", (uint64_t)left_ms / 1000),
+    };
+    msk_act_event(out, &mesh->config.bond.group_id, kind, fields, sizeof fields / sizeof fields[0]);
 }
 
 /* Say what is new about somebody's tickets. */
-static void report(const struct msk_mesh *mesh, const struct msk_digest *peer, const struct msk_ticket_watch *before,
-                   const struct msk_ticket_verdict *verdict, struct msk_actions *out)
+static void report(const struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer,
+                   const struct msk_ticket_watch *before, const struct msk_ticket_verdict *verdict,
+                   struct msk_actions *out)
 {
-    const struct msk_digest *group_id = &mesh->config.bond.group_id;
-    if (!verdict->valid && (!before->known || before->valid))
-        MSK_EMIT(out, group_id, TICKET_EXPIRED, MSK_F_DIGEST("peer", peer), MSK_F_TEXT("reason", verdict->reason),
-                 MSK_F_U64("validator", verdict->validator));
+    if (!verdict->valid && (!before->known || before->valid || strcmp(before->reason, verdict->reason) != 0))
+        MSK_EMIT(out, &mesh->config.bond.group_id, TICKET_EXPIRED, MSK_F_DIGEST("peer", peer),
+                 MSK_F_TEXT("reason", verdict->reason), MSK_F_U64("validator", verdict->validator));
     else if (verdict->valid && (!before->known || !before->valid))
-        MSK_EMIT(out, group_id, TICKET_VALID, MSK_F_DIGEST("peer", peer), expiry_field(verdict->expires_ms));
+        emit_expiry(mesh, now, MSK_EVENT_TICKET_VALID, peer, verdict->expires_ms, out);
     else if (verdict->valid && before->expires_ms != verdict->expires_ms)
-        MSK_EMIT(out, group_id, TICKET_REFRESHED, MSK_F_DIGEST("peer", peer), expiry_field(verdict->expires_ms));
+        emit_expiry(mesh, now, MSK_EVENT_TICKET_REFRESHED, peer, verdict->expires_ms, out);
 }
 
-/* A check that could not be made proves nothing: refused. */
+const char *msk_ticket_fault(const struct msk_ticket_watch *watch, const char *whose, char out[MSK_TICKET_FAULT_SIZE])
+{
+    if (!watch->known || watch->valid)
+        return NULL;
+    if (strcmp(watch->reason, MSK_TICKET_MISSING) == 0)
+        snprintf(out, MSK_TICKET_FAULT_SIZE, "%s has no ticket for validator %zu", whose, watch->validator);
+    else
+        snprintf(out, MSK_TICKET_FAULT_SIZE, "%s has no ticket that validator %zu accepts: %s", whose, watch->validator,
+                 watch->reason);
+    return out;
+}
+
+const char *msk_member_refusal(const struct msk_mesh *mesh, const struct msk_member *member,
+                               char out[MSK_TICKET_FAULT_SIZE])
+{
+    const char *fault = msk_ticket_fault(&member->tickets, "it", out);
+    if (fault || member->last_code != MSK_CLOSE_NOT_ALLOWED)
+        return fault;
+    fault = msk_ticket_fault(&mesh->own_tickets, "this node", out);
+    return fault ? fault : "this node's tickets are good here: the clocks differ, or it goes by an older entry";
+}
+
+/* ---- one look */
+
+/* Wall time from now until something is to be done about it. */
+static int64_t wait_for(const struct msk_ticket_watch *watch, struct msk_now now)
+{
+    if (!watch->valid)
+        return TICKET_CHECK_MS;
+    int64_t next_ms = watch->warned ? watch->expires_ms : watch->warn_ms;
+    int64_t wait_ms = next_ms == MSK_TICKET_NEVER ? TICKET_CHECK_MS : next_ms - now.wall_ms;
+    return wait_ms < 1 ? 1 : wait_ms < TICKET_CHECK_MS ? wait_ms : TICKET_CHECK_MS;
+}
+
+static void warn_if_due(const struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer,
+                        struct msk_ticket_watch *watch, struct msk_actions *out)
+{
+    if (!watch->valid || watch->warned || watch->warn_ms > now.wall_ms)
+        return;
+    watch->warned = true;
+    emit_expiry(mesh, now, MSK_EVENT_TICKET_EXPIRING, peer, watch->expires_ms, out);
+}
+
+/* Check an entry, bring the watch up to date, and plan the next look. A check that could not be made proves nothing:
+ * refused. */
 bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
                             struct msk_ticket_watch *watch, struct msk_actions *out)
 {
@@ -52,17 +113,19 @@ bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const str
         verdict = (struct msk_ticket_verdict){0};
         snprintf(verdict.reason, sizeof verdict.reason, "%s", msk_error_sentence(error));
     }
-    report(mesh, &entry->address.peer_id, watch, &verdict, out);
-    bool same = watch->known && watch->valid && watch->expires_ms == verdict.expires_ms;
+    report(mesh, now, &entry->address.peer_id, watch, &verdict, out);
+    bool same = watch->known && watch->valid && verdict.valid && watch->expires_ms == verdict.expires_ms;
     if (!same)
         *watch = (struct msk_ticket_watch){.known = true,
                                            .valid = verdict.valid,
                                            .expires_ms = verdict.expires_ms,
-                                           .warn_ms = warn_time(verdict.expires_ms, now.wall_ms)};
-    watch->valid = verdict.valid;
-    /* The next look is planned by msk_mesh_tickets_due; make sure that there is one. */
-    if (mesh->tickets_due_ms > now.mono_ms)
-        mesh->tickets_due_ms = now.mono_ms;
+                                           .warn_ms = warn_time(verdict.expires_ms, now.wall_ms),
+                                           .validator = verdict.validator};
+    memcpy(watch->reason, verdict.reason, sizeof watch->reason);
+    warn_if_due(mesh, now, &entry->address.peer_id, watch, out);
+    watch->due_ms = now.mono_ms + (uint64_t)wait_for(watch, now);
+    if (watch->due_ms < mesh->tickets_due_ms)
+        mesh->tickets_due_ms = watch->due_ms;
     return verdict.valid;
 }
 
@@ -79,58 +142,36 @@ void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_
 
 /* ---- by time */
 
-static void warn_if_due(const struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer,
-                        struct msk_ticket_watch *watch, struct msk_actions *out)
+/* Expiries are wall time, timers are not: once the wall clock was set, none of them is right any more (W-32). */
+static bool clock_was_set(struct msk_mesh *mesh, struct msk_now now)
 {
-    if (!watch->valid || watch->warned || watch->warn_ms > now.wall_ms || watch->expires_ms <= now.wall_ms)
-        return;
-    watch->warned = true;
-    MSK_EMIT(out, &mesh->config.bond.group_id, TICKET_EXPIRING, MSK_F_DIGEST("peer", peer),
-             MSK_F_TIME("expires_at", watch->expires_ms),
-             MSK_F_U64("remaining_s", (uint64_t)(watch->expires_ms - now.wall_ms) / 1000));
-}
-
-/* Wall time from now until something is to be done about it. */
-static int64_t wait_for(const struct msk_ticket_watch *watch, struct msk_now now)
-{
-    if (!watch->valid)
-        return TICKET_CHECK_MS;
-    int64_t next_ms = watch->warned ? watch->expires_ms : watch->warn_ms;
-    int64_t wait_ms = next_ms == MSK_TICKET_NEVER ? TICKET_CHECK_MS : next_ms - now.wall_ms;
-    return wait_ms < 0 ? 0 : wait_ms < TICKET_CHECK_MS ? wait_ms : TICKET_CHECK_MS;
-}
-
-static int64_t look_at_own(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
-{
-    msk_mesh_own_tickets(mesh, now, out);
-    warn_if_due(mesh, now, &mesh->config.bond.self, &mesh->own_tickets, out);
-    return wait_for(&mesh->own_tickets, now);
-}
-
-static int64_t look_at(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
-{
-    if (!msk_member_tickets_valid(mesh, now, member, out)) {
-        msk_mesh_end(mesh, now, member, MSK_CLOSE_NOT_ALLOWED, false, out);
-        return TICKET_CHECK_MS;
-    }
-    warn_if_due(mesh, now, &member->peer, &member->tickets, out);
-    return wait_for(&member->tickets, now);
+    int64_t offset_ms = now.wall_ms - (int64_t)now.mono_ms;
+    bool set = llabs(offset_ms - mesh->clock_offset_ms) > CLOCK_JUMP_MS;
+    mesh->clock_offset_ms = offset_ms;
+    return set;
 }
 
 void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
 {
-    if (mesh->config.validator_count == 0) {
-        mesh->tickets_due_ms = MSK_NEVER;
+    if (mesh->config.validator_count == 0)
         return;
-    }
-    int64_t wait_ms = look_at_own(mesh, now, out);
+    bool all = clock_was_set(mesh, now);
+    if (!all && mesh->tickets_due_ms > now.mono_ms)
+        return;
+    mesh->tickets_due_ms = MSK_NEVER;
+    if (all || mesh->own_tickets.due_ms <= now.mono_ms)
+        msk_mesh_own_tickets(mesh, now, out);
+    uint64_t next_ms = mesh->own_tickets.due_ms;
     for (size_t i = 0; i < mesh->member_count; i++) {
-        if (!mesh->members[i]->bond)
+        struct msk_member *member = mesh->members[i];
+        if (!member->bond)
             continue;
-        int64_t member_ms = look_at(mesh, now, mesh->members[i], out);
-        wait_ms = member_ms < wait_ms ? member_ms : wait_ms;
+        if ((all || member->tickets.due_ms <= now.mono_ms) && !msk_member_tickets_valid(mesh, now, member, out))
+            msk_mesh_end(mesh, now, member, MSK_CLOSE_NOT_ALLOWED, false, out);
+        else if (member->tickets.due_ms < next_ms)
+            next_ms = member->tickets.due_ms;
     }
-    mesh->tickets_due_ms = now.mono_ms + (uint64_t)(wait_ms > 0 ? wait_ms : 1);
+    mesh->tickets_due_ms = next_ms;
 }
 
 /* ---- tickets that we may not have heard of */

@@ -17,42 +17,57 @@ struct msk_group *msk_node_group(const struct msk_node *node, const struct msk_d
 /* ---- the own entry */
 
 /* It has a new version. `content`: more than that. */
-static void own_changed(struct msk_node *node, struct msk_now now, bool content, struct msk_actions *out)
+/* What is new about our entry decides who is told. */
+enum news {
+    NEWS_NOTHING, /* its version, so that members dial again: by bonds only, one after the other (mesh.h), which gossip
+                   * would undo */
+    NEWS_VERSION, /* we are still here */
+    NEWS_CONTENT
+};
+
+static void own_changed(struct msk_node *node, struct msk_now now, enum news news, struct msk_actions *out)
 {
     for (size_t i = 0; i < node->group_count; i++) {
         int pending = msk_group_begin(out);
         if (!node->groups[i]->failed)
-            msk_mesh_own_changed(node->groups[i]->mesh, now, content, out);
+            msk_mesh_own_changed(node->groups[i]->mesh, now, news == NEWS_CONTENT, out);
         msk_group_end(node->groups[i], pending, out);
     }
-    if (content)
+    if (node->announcer && news != NEWS_NOTHING)
+        msk_announcer_tell(node->announcer, now, out);
+    if (news == NEWS_CONTENT)
         msk_discovery_own_changed(node->discovery, now);
 }
 
 static int own_result(struct msk_node *node, struct msk_now now, int changed, struct msk_actions *out)
 {
     if (changed > 0)
-        own_changed(node, now, true, out);
+        own_changed(node, now, NEWS_CONTENT, out);
     msk_node_settle(node, now, out);
     return changed < 0 ? changed : 0;
 }
 
-/* Only the version grows; without memory the old one does for now. */
-static void refresh(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+static void refresh(struct msk_node *node, struct msk_now now, enum news news, struct msk_actions *out)
 {
     if (msk_own_entry_refresh(&node->own, now) == 0)
-        own_changed(node, now, false, out);
+        own_changed(node, now, news, out);
+}
+
+void msk_node_refresh(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+{
+    refresh(node, now, NEWS_VERSION, out);
 }
 
 void msk_node_settle(struct msk_node *node, struct msk_now now, struct msk_actions *out)
 {
+    msk_node_gossip_take(node, now, out);
     for (size_t i = 0; i < node->group_count; i++) {
         struct msk_group *group = node->groups[i];
         if (!group->broken || group->failed)
             continue;
         msk_group_fail(group, now, out);
         if (msk_own_entry_remove_group(&node->own, now, &group->config.id) > 0)
-            own_changed(node, now, true, out);
+            own_changed(node, now, NEWS_CONTENT, out);
     }
     out->error = 0;
 }
@@ -83,8 +98,8 @@ static void report_entry(const struct msk_digest *peer, enum msk_catalog_outcome
         msk_act_event(out, NULL, kind, fields, sizeof fields / sizeof fields[0]);
 }
 
-static void forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason,
-                        struct msk_actions *out)
+void msk_node_forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason,
+                          struct msk_actions *out)
 {
     MSK_EMIT(out, NULL, ENTRY_REMOVED, MSK_F_DIGEST("peer", peer), MSK_F_TEXT("reason", reason));
     msk_discovery_forgotten(node->discovery, peer, out);
@@ -128,7 +143,7 @@ static enum msk_catalog_outcome on_learn(void *context, struct msk_now now, cons
         msk_catalog_offer(&node->catalog, now, entry, source, standing_of(node, &entry->entry), &evicted);
     report_entry(peer, outcome, source, out);
     if (!msk_digest_is_zero(&evicted))
-        forget_peer(node, &evicted, "the catalog is full", out);
+        msk_node_forget_peer(node, &evicted, "the catalog is full", out);
     if (outcome == MSK_CATALOG_ADDED || outcome == MSK_CATALOG_UPDATED)
         spread(node, now, entry, restarted, turn, out);
     return outcome;
@@ -161,6 +176,12 @@ static bool on_is_bonded(void *context, const struct msk_digest *peer)
     return false;
 }
 
+static bool on_is_informed(void *context, struct msk_now now, const struct msk_digest *peer)
+{
+    const struct msk_node *node = context;
+    return on_is_bonded(context, peer) || (node->announcer && msk_announcer_informs(node->announcer, now, peer));
+}
+
 /* Not at once: what is going on shall be over, and it shall not happen often. */
 static void on_refresh(void *context, struct msk_now now, struct msk_actions *out)
 {
@@ -190,13 +211,14 @@ static int make_parts(struct msk_node *node, const struct msk_node_config *confi
                                    .acquaint = on_acquaint,
                                    .synced = on_synced,
                                    .is_bonded = on_is_bonded,
+                                   .is_informed = on_is_informed,
                                    .refresh = on_refresh};
     node->discovery = msk_discovery_new(&node->host, config->ping_interval_ms, msk_random_next(&node->random));
     if (!node->discovery)
         return MSK_E_NOMEM;
     for (size_t i = 0; i < config->bootstrap_count && error == 0; i++)
         error = msk_discovery_add_bootstrap(node->discovery, now, &config->bootstrap[i]);
-    return error;
+    return error < 0 || config->without_gossip ? error : msk_node_gossip_new(node, config, now);
 }
 
 int msk_node_new(const struct msk_node_config *config, struct msk_now now, struct msk_node **out, struct msk_error *err)
@@ -223,6 +245,7 @@ void msk_node_free(struct msk_node *node)
         msk_group_free(node->groups[i]);
     for (size_t i = 0; i < node->accepting_count; i++)
         msk_free(node->accepting[i]);
+    msk_announcer_free(node->announcer);
     msk_discovery_free(node->discovery);
     msk_links_free(&node->links);
     msk_catalog_free(&node->catalog);
@@ -245,7 +268,10 @@ int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const stru
                            struct msk_actions *out)
 {
     (void)out;
-    return msk_discovery_add_bootstrap(node->discovery, now, peer);
+    int error = msk_discovery_add_bootstrap(node->discovery, now, peer);
+    if (error == 0)
+        msk_node_gossip_add_bootstrap(node, now, peer);
+    return error;
 }
 
 int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct msk_ticket *ticket,
@@ -303,7 +329,7 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, error, "the group does not fit into the own entry: %s", msk_error_sentence(error));
     }
     node->groups[node->group_count++] = group;
-    own_changed(node, now, true, out);
+    own_changed(node, now, NEWS_CONTENT, out);
     int pending = msk_group_begin(out);
     msk_group_start(group, now, out);
     msk_group_end(group, pending, out);
@@ -318,7 +344,7 @@ int msk_node_leave(struct msk_node *node, struct msk_now now, const struct msk_d
         return MSK_E_NOTFOUND;
     /* The bonds hear first that our entry no longer lists the group, so that nobody dials again. */
     if (msk_own_entry_remove_group(&node->own, now, id) > 0)
-        own_changed(node, now, true, out);
+        own_changed(node, now, NEWS_CONTENT, out);
     msk_group_leave(group, now, out);
     remove_group(node, group);
     msk_node_settle(node, now, out);
@@ -332,6 +358,8 @@ void msk_node_stop(struct msk_node *node, struct msk_now now, const char *reason
         (void)msk_node_leave(node, now, &node->groups[0]->config.id, out);
     msk_node_accept_stop(node, out);
     msk_discovery_stop(node->discovery, out);
+    if (node->announcer)
+        msk_announcer_depart(node->announcer, now, out);
     node->stopped = true;
     msk_node_settle(node, now, out);
 }
@@ -342,22 +370,20 @@ static void purge(struct msk_node *node, struct msk_now now, struct msk_actions 
 {
     struct msk_digest peer;
     while (msk_catalog_purge_one(&node->catalog, now.wall_ms, &peer))
-        forget_peer(node, &peer, "not heard of for too long", out);
+        msk_node_forget_peer(node, &peer, "not heard of for too long", out);
     node->purge_ms = MSK_NEVER;
     plan_purge(node, now, msk_catalog_next_purge(&node->catalog));
 }
 
-void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+static void tick_parts(struct msk_node *node, struct msk_now now, struct msk_actions *out)
 {
-    if (node->stopped)
-        return;
     if (node->help_due_ms <= now.mono_ms) {
         node->help_due_ms = MSK_NEVER;
         node->helped_ms = now.mono_ms;
-        refresh(node, now, out);
+        refresh(node, now, NEWS_NOTHING, out);
     }
     if (node->own.refresh_ms <= now.mono_ms)
-        refresh(node, now, out);
+        msk_node_refresh(node, now, out);
     if (node->purge_ms <= now.mono_ms)
         purge(node, now, out);
     msk_node_accept_tick(node, now, out);
@@ -367,15 +393,25 @@ void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions
         msk_group_tick(node->groups[i], now, out);
         msk_group_end(node->groups[i], pending, out);
     }
+}
+
+void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+{
+    if (!node->stopped)
+        tick_parts(node, now, out);
+    if (node->announcer)
+        msk_announcer_tick(node->announcer, now, out);
     msk_node_settle(node, now, out);
 }
 
 uint64_t msk_node_deadline(const struct msk_node *node)
 {
+    uint64_t gossip_ms = node->announcer ? msk_announcer_deadline(node->announcer) : MSK_NEVER;
     if (node->stopped)
-        return MSK_NEVER;
-    uint64_t candidates[] = {node->help_due_ms, node->own.refresh_ms, node->purge_ms, msk_node_accept_deadline(node),
-                             msk_discovery_deadline(node->discovery)};
+        return gossip_ms;
+    uint64_t candidates[] = {
+        node->help_due_ms, node->own.refresh_ms,           node->purge_ms,
+        gossip_ms,         msk_node_accept_deadline(node), msk_discovery_deadline(node->discovery)};
     uint64_t deadline_ms = MSK_NEVER;
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
         deadline_ms = candidates[i] < deadline_ms ? candidates[i] : deadline_ms;

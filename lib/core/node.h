@@ -23,6 +23,7 @@ struct msk_node_config {
     size_t bootstrap_count;
     uint64_t seed;
     uint64_t purge_after_ms, refresh_interval_ms, ping_interval_ms; /* 0: the reference's defaults (wire.md 4.11) */
+    bool without_gossip; /* known by catalog syncs and bonds only (wire.md 4.9) */
 };
 
 #define MSK_NODE_GROUPS_MAX 32
@@ -68,7 +69,8 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
  */
 int msk_node_leave(struct msk_node *node, struct msk_now now, const struct msk_digest *group, struct msk_actions *out);
 
-/* Depart from all groups and close every link. */
+/* Depart from all groups, close every link, and announce the departure to gossip neighbours: if there are any, gossip
+ * goes on for MSK_DEPARTURE_WINDOW_MS, and the node wants to be called until its deadline is MSK_NEVER. */
 void msk_node_stop(struct msk_node *node, struct msk_now now, const char *reason, struct msk_actions *out);
 
 /* Tickets this node presents in its entry (wire.md 5). */
@@ -94,6 +96,14 @@ void msk_node_link_frame(struct msk_node *node, struct msk_now now, uint64_t lin
 void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t link, const struct msk_link_close *close,
                           struct msk_actions *out);
 
+/* Connections of the announce protocol have no frames of their own but streams of the peer that carry them (wire.md
+ * C.1), told apart by number: one frame of at most MSK_FRAME_MAX_GOSSIP bytes; its end, whichever. What is sent on such
+ * a link goes to our own one-way stream. */
+void msk_node_stream_frame(struct msk_node *node, struct msk_now now, uint64_t link, uint64_t stream,
+                           struct msk_bytes frame, struct msk_actions *out);
+void msk_node_stream_ended(struct msk_node *node, struct msk_now now, uint64_t link, uint64_t stream,
+                           struct msk_actions *out);
+
 /* The largest frame acceptable on this link in its present state (W-25): asked again after each delivered frame. */
 size_t msk_node_link_frame_max(const struct msk_node *node, uint64_t link);
 
@@ -113,6 +123,7 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
 json_t *msk_node_bonds_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *group);
 json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now);
 json_t *msk_node_groups_json(const struct msk_node *node); /* [{"alias","group_id"}] */
+json_t *msk_node_gossip_json(const struct msk_node *node); /* msk_gossip_json, or null */
 
 /* What `wait` looks at. */
 struct msk_group_view {

@@ -88,8 +88,8 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
     msk_raft_status(group->raft, &raft);
     int64_t timer_ms = raft.timer_ms == MSK_NEVER ? -1 : (int64_t)raft.timer_ms - (int64_t)now.mono_ms;
     /* clang-format off */
-    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:n,"
-                     " s:o, s:o, s:I, s:I}",
+    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o,"
+                     " s:n, s:o, s:o, s:I, s:I, s:o}",
                      "peer_id", digest_json(msk_node_id(node)),
                      "network_id", digest_json(&node->catalog.network_id),
                      "group_id", digest_json(&group->config.id),
@@ -106,11 +106,13 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
                      "log", "term", (json_int_t)raft.log.term, "index", (json_int_t)raft.log.index,
                      "bonds", msk_mesh_bonds_json(group->mesh, now),
                      "unbonded", msk_mesh_unbonded_json(group->mesh, now),
+                     "ticket", msk_mesh_tickets_json(group->mesh),
                      "sync",
                      "config", config_json(&group->config),
                      "leader_age_ms", age_json(now, raft.leader_heard_ms),
                      "timer_ms", (json_int_t)timer_ms,
-                     "quorum", (json_int_t)raft.quorum);
+                     "quorum", (json_int_t)raft.quorum,
+                     "gossip", msk_node_gossip_json(node));
     /* clang-format on */
 }
 
@@ -152,6 +154,11 @@ json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now)
         }
     }
     return json_pack("{s:o, s:o}", "peers", peers, "own", msk_entry_to_json(&node->own.signed_entry, true));
+}
+
+json_t *msk_node_gossip_json(const struct msk_node *node)
+{
+    return node->announcer ? msk_gossip_json(msk_announcer_gossip(node->announcer)) : json_null();
 }
 
 json_t *msk_node_groups_json(const struct msk_node *node)

@@ -49,7 +49,8 @@ static void opened(struct msk_node *node, struct msk_now now, struct msk_link *l
 void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_info *info,
                           struct msk_actions *out)
 {
-    struct msk_link *link = link_for(node, number, info, out);
+    bool gossips = msk_node_gossip_opened(node, now, number, info, out);
+    struct msk_link *link = gossips ? NULL : link_for(node, number, info, out);
     if (link) {
         link->info = *info;
         link->open = true;
@@ -81,9 +82,9 @@ void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t nu
                           const struct msk_link_close *close, struct msk_actions *out)
 {
     struct msk_link *link = msk_links_find(&node->links, number);
-    if (!link)
-        return;
-    if (link->owner == MSK_OWNER_ACCEPTOR) {
+    if (!link) {
+        msk_node_gossip_closed(node, now, number, close, out);
+    } else if (link->owner == MSK_OWNER_ACCEPTOR) {
         msk_node_accept_closed(node, link, close, out);
     } else if (link->owner == MSK_OWNER_DISCOVERY) {
         msk_discovery_closed(node->discovery, now, link, close, out);

@@ -2,6 +2,7 @@
 #ifndef MSK_CORE_NODE_PARTS_H
 #define MSK_CORE_NODE_PARTS_H
 
+#include "core/announce.h"
 #include "core/discovery.h"
 #include "core/group.h"
 #include "core/node.h"
@@ -22,6 +23,7 @@ struct msk_node {
     struct msk_links links;
     struct msk_host host;
     struct msk_discovery *discovery;
+    struct msk_announcer *announcer; /* NULL: this node does not gossip */
     struct msk_group *groups[MSK_NODE_GROUPS_MAX];
     size_t group_count;
     struct msk_accepting *accepting[MSK_ACCEPTING_MAX];
@@ -38,6 +40,24 @@ struct msk_group *msk_node_group(const struct msk_node *node, const struct msk_d
 /* At the end of every call from outside: groups whose actions got lost are failed and their ids withdrawn (W-22). What
  * else was lost is forgiven: exchanges and dials end by their own limits. */
 void msk_node_settle(struct msk_node *node, struct msk_now now, struct msk_actions *out);
+
+/* Only the version of the own entry grows; without memory the old one does for now. */
+void msk_node_refresh(struct msk_node *node, struct msk_now now, struct msk_actions *out);
+
+/* A peer is no longer in the catalog. */
+void msk_node_forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason,
+                          struct msk_actions *out);
+
+/* ---- gossip (node_gossip.c) */
+int msk_node_gossip_new(struct msk_node *node, const struct msk_node_config *config, struct msk_now now);
+void msk_node_gossip_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer);
+/* Act on what was heard: after every call that may have reached the announcer. */
+void msk_node_gossip_take(struct msk_node *node, struct msk_now now, struct msk_actions *out);
+/* Connections of the announce protocol are no links of the node; false: it is of another one, or not served. */
+bool msk_node_gossip_opened(struct msk_node *node, struct msk_now now, uint64_t number,
+                            const struct msk_link_info *info, struct msk_actions *out);
+void msk_node_gossip_closed(struct msk_node *node, struct msk_now now, uint64_t number,
+                            const struct msk_link_close *close, struct msk_actions *out);
 
 /* ---- accepted bond connections (node_accept.c): checks 1 to 6 of groups.md 2.4 */
 void msk_node_accept_opened(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_actions *out);

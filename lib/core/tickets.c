@@ -16,7 +16,7 @@ static int check_one(const struct msk_jwt_validator *validator, const struct msk
 {
     const struct msk_digest class_id = msk_jwt_class();
     size_t checked = 0;
-    *out = (struct msk_ticket_verdict){.reason = "missing"};
+    *out = (struct msk_ticket_verdict){.reason = MSK_TICKET_MISSING};
     for (size_t i = 0; i < entry->tickets.count && checked < MSK_TICKETS_CHECKED_MAX; i++) {
         const struct msk_ticket *ticket = &entry->tickets.items[i].ticket;
         if (!msk_digest_equal(&ticket->class_id, &class_id))

@@ -7,12 +7,13 @@
 
 #define MSK_TICKETS_CHECKED_MAX 64 /* of one entry and class: a stranger's entry must not cost unbounded signatures */
 
-#define MSK_TICKET_NEVER INT64_MAX
+#define MSK_TICKET_NEVER   INT64_MAX
+#define MSK_TICKET_MISSING "missing"
 
 struct msk_ticket_verdict {
     bool valid;
     int64_t expires_ms;            /* valid: wall ms, or MSK_TICKET_NEVER, also when nothing is required */
-    char reason[MSK_JWT_RULE_MAX]; /* not valid: "missing", or what the last of its tickets broke (cli.md) */
+    char reason[MSK_JWT_RULE_MAX]; /* not valid: MSK_TICKET_MISSING, or what the last of its tickets broke (cli.md) */
     size_t validator;              /* not valid: which one refused, counted from 0 */
 };
 

@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -272,18 +271,6 @@ int msk_jwt_validator_parse(struct msk_bytes text, struct msk_jwt_validator *out
     msk_arena_wipe(&arena);
     if (rc < 0)
         msk_jwt_validator_free(out);
-    return rc;
-}
-
-int msk_jwt_validator_from_json(const json_t *json, struct msk_jwt_validator *out, struct msk_error *err)
-{
-    *out = (struct msk_jwt_validator){0};
-    char *text = json_dumps(json, JSON_ENCODE_ANY);
-    if (!text)
-        return no_memory(err);
-    int rc = msk_jwt_validator_parse(msk_bytes_of_text(text), out, err);
-    msk_wipe(text, strlen(text));
-    free(text);
     return rc;
 }
 

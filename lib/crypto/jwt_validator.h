@@ -3,8 +3,6 @@
 #ifndef MSK_CRYPTO_JWT_VALIDATOR_H
 #define MSK_CRYPTO_JWT_VALIDATOR_H
 
-#include <jansson.h>
-
 #include "base/error.h"
 #include "crypto/jwt_key.h"
 
@@ -33,9 +31,6 @@ struct msk_jwt_validator {
 /* Read a validator file (cli.md). Strict: unknown members, wrong types, bad keys are MSK_E_INVALID and the text names
  * the member ("keys[1].key: not a point of P-256"). Also MSK_E_NOMEM. On failure `out` is empty. */
 int msk_jwt_validator_parse(struct msk_bytes text, struct msk_jwt_validator *out, struct msk_error *err);
-
-/* The same from JSON already read; `json` stays the caller's. */
-int msk_jwt_validator_from_json(const json_t *json, struct msk_jwt_validator *out, struct msk_error *err);
 
 /* Wipes the keys. */
 void msk_jwt_validator_free(struct msk_jwt_validator *validator);

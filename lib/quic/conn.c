@@ -38,6 +38,11 @@ void msk_conn_raise(struct msk_quic_conn *conn, unsigned events)
     msk_ring_push(&conn->quic->eventful, &conn->in_eventful);
 }
 
+static uint64_t silence_ends_ns(const struct msk_quic_conn *conn)
+{
+    return conn->patience_ns ? conn->heard_ns + conn->patience_ns : UINT64_MAX;
+}
+
 void msk_conn_set_timer(struct msk_quic_conn *conn)
 {
     uint64_t deadline_ns = UINT64_MAX;
@@ -48,6 +53,8 @@ void msk_conn_set_timer(struct msk_quic_conn *conn)
         deadline_ns = ngtcp2_conn_get_expiry2(conn->ngtcp2);
         if (conn->linger_until_ns < deadline_ns)
             deadline_ns = conn->linger_until_ns;
+        if (silence_ends_ns(conn) < deadline_ns)
+            deadline_ns = silence_ends_ns(conn);
     }
     msk_timers_set(&conn->quic->timers, &conn->timer, deadline_ns);
 }
@@ -65,7 +72,7 @@ static void conn_due(struct msk_timer *timer, uint64_t now_ns)
         msk_conn_close_with_packet(conn, now_ns);
         return;
     }
-    int rc = ngtcp2_conn_handle_expiry(conn->ngtcp2, now_ns);
+    int rc = silence_ends_ns(conn) <= now_ns ? NGTCP2_ERR_IDLE_CLOSE : ngtcp2_conn_handle_expiry(conn->ngtcp2, now_ns);
     if (rc != 0)
         msk_conn_fail(conn, now_ns, rc);
     else
@@ -343,6 +350,7 @@ void msk_conn_receive(struct msk_quic_conn *conn, uint64_t now_ns, const union m
         ngtcp2_conn_set_tls_alert(conn->ngtcp2, SSL_AD_NO_APPLICATION_PROTOCOL);
         rc = NGTCP2_ERR_CRYPTO;
     }
+    conn->heard_ns = now_ns;
     if (rc != 0)
         msk_conn_fail(conn, now_ns, rc);
     else if (conn->linger_until_ns != UINT64_MAX && conn->queued == 0)
@@ -446,6 +454,15 @@ void *msk_quic_conn_user(const struct msk_quic_conn *conn)
 void msk_quic_conn_set_user(struct msk_quic_conn *conn, void *user)
 {
     conn->user = user;
+}
+
+void msk_quic_conn_set_patience(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t patience_ms)
+{
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->heard_ns = now_ns;
+    conn->patience_ns = patience_ms * MSK_MS;
+    msk_conn_set_timer(conn);
 }
 
 int msk_quic_conn_export(const struct msk_quic_conn *conn, struct msk_bytes label, struct msk_bytes context,

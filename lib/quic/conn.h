@@ -41,6 +41,10 @@ int msk_quic_conn_export(const struct msk_quic_conn *conn, struct msk_bytes labe
 void msk_quic_conn_close(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t code, const char *reason,
                          uint64_t linger_ms);
 
+/* Give the connection up when nothing at all was heard of the peer for so long, from now on; the idle timeout, which
+ * the endpoint's connections have in common, still holds. Longer than the keep-alive, or it ends idle connections. */
+void msk_quic_conn_set_patience(struct msk_quic_conn *conn, uint64_t now_ns, uint64_t patience_ms);
+
 /* ---- streams. All of them do nothing, or say MSK_E_CLOSED, once the connection is over. */
 
 /* MSK_E_LIMIT when the peer allows no more at present (MSK_QUIC_STREAMS follows), MSK_E_NOMEM, MSK_E_CLOSED. */

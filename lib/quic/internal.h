@@ -108,6 +108,7 @@ struct msk_quic_conn {
     ngtcp2_stateless_reset_token tokens[CONN_TOKENS_MAX];
     size_t token_count;
     uint64_t linger_until_ns;                              /* UINT64_MAX: not lingering */
+    uint64_t patience_ns, heard_ns;                        /* 0: endless; when the last packet came */
     uint64_t over_at_ns, repeat_at_ns, repeat_interval_ns; /* CONN_OVER */
     uint8_t *close_packet;                                 /* repeated while the peer may not have it */
     size_t close_packet_len;

@@ -2,8 +2,7 @@
 #ifndef MSK_QUIC_LINK_H
 #define MSK_QUIC_LINK_H
 
-#include "quic/conn.h"
-#include "wire/frame.h"
+#include "quic/framed.h"
 
 /* A member of what owns it; it must be freed before, or while, MSK_QUIC_CLOSED of its connection is handled. */
 struct msk_quic_link {
@@ -21,10 +20,7 @@ void msk_quic_link_free(struct msk_quic_link *link);
  * are refused. True: there may be frames, or the end, to be had. */
 bool msk_quic_link_event(struct msk_quic_link *link, const struct msk_quic_event *event);
 
-/* The next frame, of at most `frame_max` bytes, valid until the next call: 1; 0: none yet. Then the ends (wire.md 3.2),
- * each with a phrase in `err` (may be NULL): MSK_E_CLOSED: FIN after a whole frame; MSK_E_PROTOCOL: FIN inside one;
- * MSK_E_IO: the peer reset the stream; MSK_E_LIMIT: a longer frame was announced; MSK_E_NOMEM. Memory grows with what
- * has arrived, never with what is announced (W-25). */
+/* As msk_quic_frame_next. */
 int msk_quic_link_next(struct msk_quic_link *link, size_t frame_max, struct msk_bytes *frame, struct msk_error *err);
 
 /* Queue one frame (copied). MSK_E_LIMIT: the peer does not read what it is sent (W-26), MSK_E_CLOSED: there is no

@@ -157,7 +157,8 @@ static int read_validators(const json_t *list, struct msk_group_copy *copy, stru
     copy->config.validators = copy->order;
     json_array_foreach(list, i, item)
     {
-        int rc = msk_jwt_validator_from_json(item, &copy->validators[i], err);
+        struct msk_bytes text = MSK_BYTES(json_string_value(item), json_string_length(item));
+        int rc = msk_jwt_validator_parse(text, &copy->validators[i], err);
         if (rc)
             return msk_wrap(err, rc, "group.validators[%zu]", i);
         copy->order[i] = &copy->validators[i];

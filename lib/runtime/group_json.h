@@ -5,8 +5,8 @@
 
 #include "core/node.h"
 
-/* A new reference. `validators` (stolen) is the list of validator files as JSON, in order. NULL without memory. It
- * holds the group key: not for logs. */
+/* A new reference. `validators` (stolen) is the list of validator files, each as one text, in order. NULL without
+ * memory. It holds the group key: not for logs. */
 json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validators);
 
 /* A configuration with everything it points to. */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "quic/oneway.h"
 #include "runtime/net_internal.h"
 #include "runtime/now.h"
 
@@ -136,6 +137,7 @@ static int open_endpoint(struct msk_net *net, const struct msk_net_config *confi
     quic.alpns = alpns;
     quic.alpn_count = config->alpn_count;
     quic.send_queue_max = MSK_NET_SEND_QUEUE_MAX;
+    quic.streams_uni_max = MSK_QUIC_ONEWAY_STREAMS_MAX;
     memcpy(quic.secret, config->secret, sizeof quic.secret);
     int rc = msk_net_debug_open(net, config, &quic, err);
     if (rc == 0)

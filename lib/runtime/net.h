@@ -1,5 +1,6 @@
-/* net.h: links over real sockets: QUIC connections, each with its one framed stream (wire.md 3.1), known by number; and
- * the loop's turns, which begin when datagrams or a deadline arrive and end when everything that follows has been sent.
+/* net.h: links over real sockets: QUIC connections, each with its one framed stream (wire.md 3.1) or, for gossip, with
+ * one-way streams (wire.md C.1), known by number; and the loop's turns, which begin when datagrams or a deadline arrive
+ * and end when everything that follows has been sent.
  *
  * One turn: datagrams -> links opened, frames, links closed -> the owner acts (dials, sends, closes) -> datagrams out
  * -> one timer for the earliest deadline of anybody. */
@@ -11,9 +12,10 @@
 #include "core/link.h"
 #include "quic/conn.h"
 
-#define MSK_NET_LINGER_MS      200         /* a flushing close waits so long for what was sent (groups.md 2.10) */
-#define MSK_NET_SEND_QUEUE_MAX (32u << 20) /* bytes a peer may leave unread; more closes its link with 30408 (W-26) */
-#define MSK_NET_LISTEN_MAX     2           /* one socket an IP version */
+#define MSK_NET_LINGER_MS         200         /* a flushing close waits so long for what was sent (groups.md 2.10) */
+#define MSK_NET_GOSSIP_SILENCE_MS 10000       /* then a gossip neighbour is given up: a keep-alive stayed unanswered */
+#define MSK_NET_SEND_QUEUE_MAX    (32u << 20) /* bytes a peer may leave unread; more ends its link with 30408 (W-26) */
+#define MSK_NET_LISTEN_MAX        2           /* one socket an IP version */
 
 struct msk_net;
 
@@ -23,6 +25,9 @@ struct msk_net_owner {
     uint64_t (*new_link)(void *context); /* a number for a connection that a peer has opened */
     void (*opened)(void *context, uint64_t link, const struct msk_link_info *info);
     void (*frame)(void *context, uint64_t link, struct msk_bytes frame);
+    /* Of the announce protocol, in place of `frame`: `stream` counts the peer's streams of a link. */
+    void (*stream_frame)(void *context, uint64_t link, uint64_t stream, struct msk_bytes frame);
+    void (*stream_ended)(void *context, uint64_t link, uint64_t stream);
     /* Also with `stream_ended`, while the connection still stands; nothing more is told about the link after either. */
     void (*closed)(void *context, uint64_t link, const struct msk_link_close *close);
     size_t (*frame_max)(void *context, uint64_t link); /* the largest frame acceptable now (W-25); 0: read no more */

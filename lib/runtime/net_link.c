@@ -2,19 +2,23 @@
 
 #include "base/alloc.h"
 #include "quic/link.h"
+#include "quic/oneway.h"
 #include "runtime/net_internal.h"
 #include "runtime/now.h"
 #include "wire/close_code.h"
 
-/* A dial, or a connection with its one stream. It is in the map until its end has been told. */
+/* A dial, or a connection with its streams. It is in the map until its end has been told. */
 struct net_link {
     struct msk_net *net;
     uint64_t number;
     enum msk_alpn alpn;
     struct msk_quic_dial *dial;
     struct msk_quic_conn *conn;
-    struct msk_quic_link framed; /* once connected */
-    bool told;                   /* the owner knows its end, or has asked for it */
+    union { /* once connected, by protocol */
+        struct msk_quic_link framed;
+        struct msk_quic_oneway oneway; /* of the announce protocol */
+    };
+    bool told; /* the owner knows its end, or has asked for it */
 };
 
 static struct net_link *find(const struct msk_net *net, uint64_t number)
@@ -35,9 +39,16 @@ static struct net_link *add(struct msk_net *net, uint64_t number, enum msk_alpn 
     return link;
 }
 
+static bool is_oneway(const struct net_link *link)
+{
+    return link->alpn == MSK_ALPN_ANNOUNCE;
+}
+
 static void free_link(struct net_link *link)
 {
-    if (link->conn)
+    if (link->conn && is_oneway(link))
+        msk_quic_oneway_free(&link->oneway);
+    else if (link->conn)
         msk_quic_link_free(&link->framed);
     msk_free(link);
 }
@@ -70,6 +81,14 @@ static void give_up(struct net_link *link, uint64_t code, const char *detail)
 {
     msk_quic_conn_close(link->conn, msk_now_ns(), code, msk_close_name(code), 0);
     tell_closed(link, &(struct msk_link_close){.by = MSK_CLOSED_LOCAL, .code = code, .detail = detail});
+}
+
+static void check_sent(struct net_link *link, int rc)
+{
+    if (rc == MSK_E_LIMIT)
+        give_up(link, MSK_CLOSE_TIMEOUT, "the peer does not read what it is sent (W-26)");
+    else if (rc == MSK_E_NOMEM || (rc == MSK_E_CLOSED && is_oneway(link)))
+        give_up(link, MSK_CLOSE_DROPPED, rc == MSK_E_NOMEM ? msk_error_sentence(rc) : "the peer reads no more");
 }
 
 /* ---- opening */
@@ -116,7 +135,13 @@ static void on_connected(struct net_link *link, struct msk_quic_conn *conn)
     link->dial = NULL;
     link->conn = conn;
     msk_quic_conn_set_user(conn, link);
-    int rc = msk_quic_link_init(&link->framed, conn);
+    int rc = 0;
+    if (is_oneway(link)) {
+        msk_quic_oneway_init(&link->oneway, conn);
+        msk_quic_conn_set_patience(conn, msk_now_ns(), MSK_NET_GOSSIP_SILENCE_MS);
+    } else {
+        rc = msk_quic_link_init(&link->framed, conn);
+    }
     if (rc)
         give_up(link, MSK_CLOSE_DROPPED, rc == MSK_E_LIMIT ? "the peer allows no stream" : msk_error_sentence(rc));
     else
@@ -172,6 +197,36 @@ static void take_frames(struct net_link *link)
     }
 }
 
+/* The frames of one of the peer's one-way streams, until it ends. */
+static void take_stream(struct net_link *link, struct msk_quic_incoming *incoming)
+{
+    const struct msk_net_owner *owner = &link->net->owner;
+    struct msk_bytes frame;
+    struct msk_error err;
+    int rc;
+    while ((rc = msk_quic_incoming_next(incoming, MSK_FRAME_MAX_GOSSIP, &frame, &err)) == 1)
+        owner->stream_frame(owner->context, link->number, incoming->number, frame);
+    if (rc == 0)
+        return;
+    uint64_t number = incoming->number;
+    msk_quic_incoming_release(incoming);
+    if (rc == MSK_E_LIMIT || rc == MSK_E_NOMEM)
+        tell_end(link, rc, err.text);
+    else
+        owner->stream_ended(owner->context, link->number, number);
+}
+
+static void on_stream(struct net_link *link, const struct msk_quic_event *event)
+{
+    if (is_oneway(link)) {
+        struct msk_quic_incoming *incoming = msk_quic_oneway_event(&link->oneway, event);
+        if (incoming && !link->told)
+            take_stream(link, incoming);
+    } else if (msk_quic_link_event(&link->framed, event) && !link->told) {
+        take_frames(link);
+    }
+}
+
 /* ---- the end */
 
 static void on_closed(struct net_link *link, const struct msk_quic_close *close)
@@ -194,15 +249,17 @@ void msk_net_take_event(struct msk_net *net, const struct msk_quic_event *event)
             on_accepted(net, event->conn);
         break;
     case MSK_QUIC_STREAM:
-        if (link && msk_quic_link_event(&link->framed, event) && !link->told)
-            take_frames(link);
+        if (link)
+            on_stream(link, event);
         break;
     case MSK_QUIC_DIAL_FAILED:
     case MSK_QUIC_CLOSED:
         if (link)
             on_closed(link, event->close);
         break;
-    case MSK_QUIC_STREAMS: /* we open one stream a connection, at once or never */
+    case MSK_QUIC_STREAMS: /* a link's stream is opened at once or never */
+        if (link && is_oneway(link) && !link->told)
+            check_sent(link, msk_quic_oneway_retry(&link->oneway));
         break;
     }
 }
@@ -214,11 +271,8 @@ void msk_net_send(struct msk_net *net, uint64_t number, struct msk_bytes frame)
     struct net_link *link = find(net, number);
     if (!link || link->told || !link->conn)
         return;
-    int rc = msk_quic_link_send(&link->framed, frame);
-    if (rc == MSK_E_LIMIT)
-        give_up(link, MSK_CLOSE_TIMEOUT, "the peer does not read what it is sent (W-26)");
-    else if (rc == MSK_E_NOMEM)
-        give_up(link, MSK_CLOSE_DROPPED, msk_error_sentence(rc));
+    check_sent(link,
+               is_oneway(link) ? msk_quic_oneway_send(&link->oneway, frame) : msk_quic_link_send(&link->framed, frame));
 }
 
 void msk_net_close(struct msk_net *net, uint64_t number, uint64_t code, bool flush)
@@ -231,6 +285,8 @@ void msk_net_close(struct msk_net *net, uint64_t number, uint64_t code, bool flu
         msk_quic_dial_cancel(link->dial, msk_now_ns());
         drop(link);
     } else {
+        if (flush && is_oneway(link))
+            msk_quic_oneway_finish(&link->oneway);
         msk_quic_conn_close(link->conn, msk_now_ns(), code, msk_close_name(code), flush ? MSK_NET_LINGER_MS : 0);
     }
 }

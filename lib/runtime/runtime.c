@@ -16,7 +16,8 @@
 
 #define FLUSH_MAX_MS 500 /* after the departure, for readers of our streams */
 
-static const enum msk_alpn served[] = {MSK_ALPN_SYNC, MSK_ALPN_PING, MSK_ALPN_GROUPS};
+/* The last one only by a node that gossips. */
+static const enum msk_alpn served[] = {MSK_ALPN_SYNC, MSK_ALPN_PING, MSK_ALPN_GROUPS, MSK_ALPN_ANNOUNCE};
 
 /* ---- what the network tells goes to the node */
 
@@ -36,6 +37,18 @@ static void on_frame(void *context, uint64_t link, struct msk_bytes frame)
 {
     struct msk_runtime *runtime = context;
     msk_node_link_frame(runtime->node, msk_now(), link, frame, &runtime->actions);
+}
+
+static void on_stream_frame(void *context, uint64_t link, uint64_t stream, struct msk_bytes frame)
+{
+    struct msk_runtime *runtime = context;
+    msk_node_stream_frame(runtime->node, msk_now(), link, stream, frame, &runtime->actions);
+}
+
+static void on_stream_ended(void *context, uint64_t link, uint64_t stream)
+{
+    struct msk_runtime *runtime = context;
+    msk_node_stream_ended(runtime->node, msk_now(), link, stream, &runtime->actions);
 }
 
 static void on_closed(void *context, uint64_t link, const struct msk_link_close *close)
@@ -84,7 +97,7 @@ static uint64_t on_deadline_ms(void *context)
 static const char *alias_of(void *context, const struct msk_digest *group)
 {
     const struct msk_runtime *runtime = context;
-    for (size_t i = 0; i < runtime->name_count; i++)
+    for (size_t i = runtime->name_count; i-- > 0;) /* the newest first: it may have been joined again */
         if (msk_digest_equal(&runtime->names[i].id, group))
             return runtime->names[i].alias[0] ? runtime->names[i].alias : NULL;
     return NULL;
@@ -120,17 +133,44 @@ static int open_disk(struct msk_runtime *runtime, const struct msk_digest *peer_
     return rc && config->data_directory ? msk_wrap(err, rc, "data directory %s", config->data_directory) : rc;
 }
 
+/* ---- tickets in files */
+
+static void read_ticket(struct msk_runtime *runtime, size_t index)
+{
+    struct msk_error err;
+    if (msk_ticket_file_read(&runtime->tickets, index, runtime->node, msk_now(), &runtime->actions, &err))
+        msk_journal_warn(&runtime->journal, "warning: %s", err.text);
+}
+
+static void on_ticket_changed(void *context, size_t index)
+{
+    struct msk_runtime *runtime = context;
+    if (runtime->phase != MSK_PHASE_RUNNING)
+        return;
+    read_ticket(runtime, index);
+    msk_net_turn(runtime->net);
+}
+
+/* Where that is not possible, SIGHUP still works. */
+static void watch_tickets(struct msk_runtime *runtime)
+{
+    struct msk_error err;
+    runtime->ticket_watch.changed = on_ticket_changed;
+    runtime->ticket_watch.context = runtime;
+    if (msk_file_watch_start(&runtime->ticket_watch, &runtime->loop, runtime->config->ticket_paths,
+                             runtime->tickets.count, &err))
+        msk_journal_warn(&runtime->journal, "warning: tickets: %s; SIGHUP reads them again", err.text);
+}
+
 /* ---- signals */
 
 static void read_tickets_again(struct msk_runtime *runtime)
 {
     char reloading[64];
-    struct msk_error err;
     snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)msk_now_ns() / 1000);
     msk_notify(reloading, NULL);
     for (size_t i = 0; i < runtime->tickets.count; i++)
-        if (msk_ticket_file_read(&runtime->tickets, i, runtime->node, msk_now(), &runtime->actions, &err))
-            msk_journal_warn(&runtime->journal, "warning: %s", err.text);
+        read_ticket(runtime, i);
     msk_notify("READY=1", NULL);
     msk_net_turn(runtime->net);
 }
@@ -213,7 +253,11 @@ static int open_node(struct msk_runtime *runtime, struct msk_error *err)
 {
     const struct msk_runtime_config *config = runtime->config;
     struct msk_node_config node = {
-        .network_id = config->network_id, .bootstrap = config->bootstrap, .bootstrap_count = config->bootstrap_count};
+        .network_id = config->network_id,
+        .bootstrap = config->bootstrap,
+        .bootstrap_count = config->bootstrap_count,
+        .without_gossip = config->without_gossip,
+    };
     if (getrandom(&node.seed, sizeof node.seed, 0) != sizeof node.seed)
         return msk_fail(err, MSK_E_INTERNAL, "no random numbers: %s", strerror(errno));
     memcpy(node.secret, config->secret, sizeof node.secret);
@@ -230,7 +274,7 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .listen = config->listen,
         .listen_count = config->listen_count,
         .alpns = served,
-        .alpn_count = sizeof served / sizeof served[0],
+        .alpn_count = sizeof served / sizeof served[0] - (config->without_gossip ? 1 : 0),
         .qlog_directory = config->qlog_directory,
         .keylog_path = config->keylog_path,
     };
@@ -238,6 +282,8 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .new_link = on_new_link,
         .opened = on_opened,
         .frame = on_frame,
+        .stream_frame = on_stream_frame,
+        .stream_ended = on_stream_ended,
         .closed = on_closed,
         .frame_max = on_frame_max,
         .act = on_act,
@@ -273,6 +319,8 @@ static int read_tickets(struct msk_runtime *runtime, struct msk_error *err)
 {
     const struct msk_runtime_config *config = runtime->config;
     int rc = msk_ticket_files_init(&runtime->tickets, config->ticket_paths, config->ticket_path_count, err);
+    if (rc == 0)
+        watch_tickets(runtime); /* first: a change while they are read must not go unseen */
     for (size_t i = 0; i < runtime->tickets.count && rc == 0; i++)
         rc = msk_ticket_file_read(&runtime->tickets, i, runtime->node, msk_now(), &runtime->actions, err);
     return rc;
@@ -405,6 +453,7 @@ static void finish(struct msk_runtime *runtime)
     runtime->phase = MSK_PHASE_OVER;
     msk_net_free(runtime->net);
     msk_disk_free(runtime->disk);
+    msk_file_watch_stop(&runtime->ticket_watch);
     for (size_t i = 0; i < runtime->signal_count; i++)
         uv_close((uv_handle_t *)&runtime->signals[i], NULL);
     if (runtime->loop_open)

@@ -4,6 +4,7 @@
 #define MSK_RUNTIME_RUNTIME_INTERNAL_H
 
 #include "runtime/disk.h"
+#include "runtime/file_watch.h"
 #include "runtime/group_json.h"
 #include "runtime/journal.h"
 #include "runtime/net.h"
@@ -33,6 +34,7 @@ struct msk_runtime {
     struct msk_control *control;
     struct msk_waits waits;
     struct msk_ticket_files tickets;
+    struct msk_file_watch ticket_watch;
     uv_signal_t signals[MSK_SIGNAL_COUNT];
     size_t signal_count;
 

@@ -38,15 +38,6 @@ static int read_file(const char *path, struct msk_builder *out, struct msk_error
     return rc;
 }
 
-static struct msk_bytes trimmed(struct msk_bytes text)
-{
-    while (text.len > 0 && isspace(text.data[0]))
-        text = MSK_BYTES(text.data + 1, text.len - 1);
-    while (text.len > 0 && isspace(text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 static int check_word(struct msk_bytes text, struct msk_error *err)
 {
     if (text.len == 0)
@@ -60,7 +51,7 @@ static int check_word(struct msk_bytes text, struct msk_error *err)
 int msk_ticket_present(struct msk_node *node, struct msk_now now, struct msk_bytes text, struct msk_digest *id,
                        struct msk_actions *out, struct msk_error *err)
 {
-    const struct msk_ticket ticket = {.class_id = msk_jwt_class(), .data = trimmed(text)};
+    const struct msk_ticket ticket = {.class_id = msk_jwt_class(), .data = msk_bytes_trim_end(text)};
     int rc = check_word(ticket.data, err);
     if (rc)
         return rc;

@@ -26,7 +26,7 @@ int msk_ticket_files_init(struct msk_ticket_files *tickets, const char *const *p
 int msk_ticket_file_read(struct msk_ticket_files *tickets, size_t index, struct msk_node *node, struct msk_now now,
                          struct msk_actions *out, struct msk_error *err);
 
-/* Present the JWT `text`, white space around it aside (wire.md 5.3). Its id goes into `*id`. MSK_E_INVALID,
+/* Present the JWT `text`, white space behind it aside (wire.md 5.3). Its id goes into `*id`. MSK_E_INVALID,
  * MSK_E_NOMEM. */
 int msk_ticket_present(struct msk_node *node, struct msk_now now, struct msk_bytes text, struct msk_digest *id,
                        struct msk_actions *out, struct msk_error *err);

@@ -266,7 +266,8 @@ static int parse_fixed(const struct msk_type *type, struct msk_reader *in, const
         return rc;
     if (bytes.len != type->size)
         return msk_reader_fail(in, MSK_FAULT_REJECTED, 0, "%zu bytes, expected %zu", bytes.len, type->size);
-    memcpy(out, bytes.data, type->size);
+    if (bytes.len > 0)
+        memcpy(out, bytes.data, bytes.len);
     return 0;
 }
 

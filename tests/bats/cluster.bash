@@ -91,15 +91,19 @@ status_of() {
     on "$1" status --json "${@:3}" | jq -r "$2"
 }
 
-# leader_of NAME...: which of them all of them follow, once they do
+# leader_of NAME...: which of them all of them follow, once they do. One that is gone may still be named as leader for a
+# while, so that it takes as many questions as there are candidates.
 leader_of() {
-    local name leader=
+    local first=$1 name waits=() leader
     for name in "$@"; do
-        await "$name" leader online
+        leader=$(id_of "$name")
+        mosaik-node wait "leader=$leader" online --timeout "$LIMIT" --control "$first.sock" >/dev/null 2>&1 3>&- &
+        waits+=($!)
     done
-    leader=$(status_of "$1" .leader)
+    wait -n "${waits[@]}" || fail "$first knows no leader among $*" # the others end with the test's nodes
+    leader=$(status_of "$first" .leader)
     for name in "$@"; do
-        await "$name" "leader=$leader"
+        await "$name" "leader=$leader" online
     done
     name_of "$leader" "$@"
 }
@@ -126,11 +130,10 @@ kill_node() { # NAME [SIGNAL]: returns once it is gone, with its exit status
 
 # expect_event NAME FILTER: until the node has told an event that the jq filter accepts, which is then printed
 expect_event() {
-    local follow status
+    local follow
     exec {follow}< <(exec tail -n +1 -f "$1.events" 2>/dev/null 3>&-)
-    local tail_pid=$!
-    timeout "$LIMIT" jq -nce --unbuffered "first(inputs | select($2))" <&"$follow"
-    status=$?
+    local tail_pid=$! status=0
+    timeout "$LIMIT" jq -nce --unbuffered "first(inputs | select($2))" <&"$follow" || status=$?
     kill "$tail_pid"
     exec {follow}<&-
     return "$status"

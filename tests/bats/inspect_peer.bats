@@ -87,3 +87,47 @@ load cluster
         assert_output --partial 'short.key'
     done
 }
+
+# watched EVENT NAME [REASON]: waits for a line about a node in the file `watched`.
+watched() {
+    timeout 20 tail -s 0.05 -n +1 -F watched 2>/dev/null 3>&- |
+        jq -en --arg event "$1" --arg peer "$(id_of "$2")" --arg reason "${3-}" \
+            'first(inputs | select(.event == $event and .peer == $peer and ($reason == "" or .reason == $reason)))' 3>&-
+}
+
+@test "catalog --watch: who comes, changes and departs, without being seen" {
+    start_node ada
+    mosaik-inspect catalog --watch "$(peer_of ada)" >watched 2>errors 3>&- &
+    local watcher=$!
+    echo "$watcher" >watcher.pid
+    watched neighbour_up ada
+    start_node bob --bootstrap "$(peer_of ada)"
+    run watched entry_added bob
+    assert_equal "$(jq -c '[.source, .entry.peer_id]' <<<"$output")" "[\"gossip\",\"$(id_of bob)\"]"
+    on bob join --group-key second >/dev/null
+    run jq -en --arg peer "$(id_of bob)" \
+        'first(inputs | select(.event == "entry_updated" and .peer == $peer and (.entry.groups | length) == 2))' \
+        < <(timeout 20 tail -s 0.05 -n +1 -F watched 2>/dev/null 3>&-)
+    assert_success
+    assert_equal "$(on ada catalog --json | jq -c '[.peers[].peer_id] | unique')" "[\"$(id_of bob)\"]"
+    kill -TERM "$(<bob.pid)"
+    watched entry_removed bob departed
+    kill -TERM "$watcher"
+    wait "$watcher"
+    assert_equal "$(<errors)" ""
+}
+
+@test "catalog --watch --for: ends by itself, and needs a node that answers" {
+    start_node ada
+    run --separate-stderr mosaik-inspect catalog --watch --for 200ms "$(peer_of ada)"
+    assert_equal "$stderr$status" 0
+    assert_equal "$(head -n 1 <<<"$output" | jq -c '[.v, .event, .peer, .entry.signature_valid]')" \
+        "[1,\"entry_added\",\"$(id_of ada)\",true]"
+    kill_node ada || true
+    run --separate-stderr -3 mosaik-inspect catalog --watch "$(id_of ada)@$(address_of ada)"
+    assert_equal "$output" ""
+}
+
+@test "catalog --for without --watch is refused" {
+    refuses 2 $'--for: it goes with --watch only' mosaik-inspect catalog --for 1s "$(mosaik-keygen secret | mosaik-keygen peer-id)@127.0.0.1:1"
+}

@@ -23,6 +23,7 @@ c_launch() {
     exec_in_net "$MSK_BIN/mosaik-node" run --secret-file "$dir/secret" --network "$NETWORK" --control "$dir/control" \
         --events - "$@" >"$dir/out" 2>"$dir/err" 3>&- &
     record "$name" $!
+    echo $! >>"$BATS_TEST_TMPDIR/tidy"
 }
 
 # c_key NAME: makes a new key for a node, prints the peer id.

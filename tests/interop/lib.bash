@@ -289,21 +289,53 @@ interop_setup() {
 
 # Shows the last words of every process when the test failed.
 interop_teardown() {
-    local dir
-    if [ -z "${BATS_TEST_COMPLETED-}" ]; then
+    local dir completed=${BATS_TEST_COMPLETED-} status=0
+    [ -z "$completed" ] || end_tidily || {
+        status=1
+        completed=
+    }
+    if [ -z "$completed" ]; then
         for dir in "$BATS_TEST_TMPDIR"/*/; do
             [ ! -e "$dir/out" ] || tail -n 15 "$dir/out" "$dir/err"
         done
     fi
     kill_recorded "$BATS_TEST_TMPDIR/pids"
+    return "$status"
 }
 
-# kill_recorded FILE: ends those of the listed processes that still run; a pid may long be someone else's.
+# running FILE: sets `pids` to those of the listed processes that still run; a pid may long be someone else's.
+running() {
+    mapfile -t pids < <(jobs -pr | grep -Fxf "$1")
+}
+
+# end_tidily: what is listed in $BATS_TEST_TMPDIR/tidy must still run or have been killed, and end well when it is told to.
+end_tidily() {
+    local list=$BATS_TEST_TMPDIR/tidy pids pid status failed=0
+    [ -e "$list" ] || return 0
+    running "$list"
+    [ "${#pids[@]}" -eq 0 ] || kill -TERM "${pids[@]}"
+    for pid in "${pids[@]}"; do
+        wait_exit "$pid" 5 || failed=1
+    done
+    while read -r pid; do
+        status=0
+        [ "$failed" -ne 0 ] || wait "$pid" 2>/dev/null || status=$?
+        # 127: waited for before, by the test.
+        case $status in 0 | 127 | 137) ;; *)
+            echo "process $pid ended with status $status"
+            failed=1
+            ;;
+        esac
+    done <"$list"
+    return "$failed"
+}
+
+# kill_recorded FILE: ends those of the listed processes that still run.
 kill_recorded() {
-    local running
+    local pids
     [ -e "$1" ] || return 0
-    mapfile -t running < <(jobs -pr | grep -Fxf "$1")
+    running "$1"
     rm -f "$1"
-    [ "${#running[@]}" -gt 0 ] || return 0
-    { kill -9 "${running[@]}" && wait "${running[@]}" || :; } 2>/dev/null
+    [ "${#pids[@]}" -gt 0 ] || return 0
+    { kill -9 "${pids[@]}" && wait "${pids[@]}" || :; } 2>/dev/null
 }

@@ -168,3 +168,25 @@ start_target() {
         dialled "$p" "$(jq .conn <<<"$sync")"
     done
 }
+
+# groups.md 2.5, last column: which event tells of the refusal, and within how many ms we come again.
+@test "how our dialler takes each code" {
+    declare -A taken=(
+        [0]='dial_failed 0 650' [101]='dial_refused 599000 600000' [102]='dial_failed 4800 6000'
+        [103]='dial_failed 0 650' [400]='dial_refused 25000 35000' [30400]='dial_failed 0 650'
+        [30403]='dial_refused 50000 70000' [30404]='dial_failed 0 650' [30405]='dial_refused null null'
+        [30408]='dial_failed 0 650' [30429]='dial_failed 0 500' [77777]='dial_failed 0 650')
+    start_target c
+    for code in "${!taken[@]}"; do
+        probe_start "p$code"
+        answer_with "p$code" "{\"close\":{\"code\":$code,\"reason\":\"\"}}"
+    done
+    for code in "${!taken[@]}"; do
+        read -r event from_ms to_ms <<<"${taken[$code]}"
+        run -0 wait_event c "(.event | startswith(\"dial_\")) and .code == $code"
+        echo "$output"
+        assert_equal "$(jq -r .peer <<<"$output")" "$(peer_id "p$code")"
+        assert_equal "$(jq -r .event <<<"$output")" "$event"
+        jq -e "$from_ms <= .retry_in_ms and .retry_in_ms <= $to_ms" <<<"$output"
+    done
+}

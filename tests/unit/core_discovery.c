@@ -266,12 +266,30 @@ static void we_sync_again_every_45_s(void **state)
 {
     (void)state;
     struct net *net = net_new(14);
+    net->without_gossip = true;
     net_start(net, US, (const int[]){2, 0});
     net_start(net, 2, NULL);
     net_run_for(net, 600000);
     assert_in_range(net_conn_total(net, US, 2, MSK_ALPN_SYNC), 10, 60);
     assert_in_range(net_conn_total(net, US, 2, MSK_ALPN_PING), 20, 120);
     assert_non_null(known(net, 2));
+    assert_int_equal(net_events(net, US, MSK_EVENT_ENTRY_REMOVED), 0);
+    net_free(net);
+}
+
+/* Unless they hear from us by gossip (wire.md 4.8). */
+static void those_we_gossip_with_are_not_synced_again(void **state)
+{
+    (void)state;
+    struct net *net = net_new(14);
+    net_start(net, US, (const int[]){2, 0});
+    net_start(net, 2, NULL);
+    net_start(net, 3, (const int[]){2, 0});
+    net_run_for(net, 600000);
+    for (int i = 2; i <= 3; i++) {
+        assert_in_range(net_conn_total(net, US, i, MSK_ALPN_SYNC), 1, 3);
+        assert_non_null(known(net, i));
+    }
     assert_int_equal(net_events(net, US, MSK_EVENT_ENTRY_REMOVED), 0);
     net_free(net);
 }
@@ -381,6 +399,7 @@ int main(void)
         cmocka_unit_test(an_absent_bootstrap_peer_is_tried_again_and_again),
         cmocka_unit_test(a_new_peer_is_synced_with_once),
         cmocka_unit_test(we_sync_again_every_45_s),
+        cmocka_unit_test(those_we_gossip_with_are_not_synced_again),
         cmocka_unit_test(bonded_peers_are_not_synced_again),
         cmocka_unit_test(a_change_of_ours_is_told_at_once),
         cmocka_unit_test(a_peer_that_is_gone_is_forgotten),

@@ -16,6 +16,7 @@ static struct mixed *mixed_start(uint64_t seed, int ours, int theirs, uint64_t s
 {
     struct mixed *mixed = calloc(1, sizeof *mixed);
     struct net *net = mixed->net = net_new(seed);
+    net->without_gossip = true; /* these members of the reference do not speak it */
     mixed->group = net_group_config(net, "g");
     mixed->count = ours + theirs;
     mixed->first_ref = ours + 1;

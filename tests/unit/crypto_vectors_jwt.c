@@ -78,8 +78,10 @@ static struct msk_jwt_validator validator_of(struct vector *vector, const json_t
     struct msk_jwt_validator validator;
     struct msk_error err;
     json_t *file = validator_file(vector, words);
-    if (msk_jwt_validator_from_json(file, &validator, &err) < 0)
+    char *text = json_dumps(file, 0);
+    if (msk_jwt_validator_parse(msk_bytes_of_text(text), &validator, &err) < 0)
         vector_fail(vector, err.text);
+    free(text);
     json_decref(file);
     return validator;
 }

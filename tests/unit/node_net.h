@@ -44,7 +44,8 @@ static inline void net_start(struct net *net, int number, const int *bootstrap)
                                      .bootstrap_count = count,
                                      .seed = net->seed * 1000 + net->now_ms * 10 + (uint64_t)number,
                                      .refresh_interval_ms = net->refresh_interval_ms,
-                                     .purge_after_ms = net->purge_after_ms};
+                                     .purge_after_ms = net->purge_after_ms,
+                                     .without_gossip = net->without_gossip};
     memcpy(config.secret, place->secret, sizeof config.secret);
     struct msk_error err;
     assert_int_equal(msk_node_new(&config, net_now(net, number), &place->node, &err), 0);
@@ -288,9 +289,12 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     } else if (parcel->len > msk_node_link_frame_max(place->node, here->link)) {
         fail_msg("a frame above the limit");
     } else {
+        struct msk_bytes frame = MSK_BYTES(parcel->data, parcel->len);
         net_enter(net);
-        msk_node_link_frame(place->node, net_now(net, here->place), here->link, MSK_BYTES(parcel->data, parcel->len),
-                            &place->actions);
+        if (conn->alpn == MSK_ALPN_ANNOUNCE) /* one stream each way */
+            msk_node_stream_frame(place->node, net_now(net, here->place), here->link, 1, frame, &place->actions);
+        else
+            msk_node_link_frame(place->node, net_now(net, here->place), here->link, frame, &place->actions);
         net_leave();
         net_execute(net, here->place);
     }

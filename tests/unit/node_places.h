@@ -109,6 +109,7 @@ struct net {
     uint64_t steps, wakeups;
     double starve; /* probability that memory runs out somewhere within one call of a node */
     uint64_t refresh_interval_ms, purge_after_ms;
+    bool without_gossip;                                    /* the nodes started from now on */
     struct msk_signed_peer_entry *entries[NET_ENTRIES_MAX]; /* made by tests */
     size_t entry_count;
 };

@@ -1,7 +1,7 @@
 //! Tickets and their validators, made and checked by the reference's code.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
@@ -142,6 +142,14 @@ pub enum Task {
         peer: PeerId,
         ticket: String,
     },
+    /// Check a ticket over and over for a second; print how often it went.
+    Bench {
+        #[arg(long, value_parser = Validator::from_file)]
+        validator: Validator,
+        #[arg(long)]
+        peer: PeerId,
+        ticket: String,
+    },
     /// Print the signature digest of a validator.
     Signature {
         #[arg(long, value_parser = Validator::from_file)]
@@ -247,6 +255,22 @@ impl Mint {
     }
 }
 
+fn bench(validator: &Jwt, peer: PeerId, ticket: &str) -> Result<(Value, i32)> {
+    let now = Utc::now().timestamp_millis();
+    let entry = catalog::bare_entry(&Digest::zero(), &EndpointAddr::new(peer), (now, now))?;
+    let ticket = from_jwt(ticket);
+    let (started, mut count) = (Instant::now(), 0_u64);
+    while started.elapsed() < Duration::from_secs(1) {
+        if validator.validate(ticket.data(), &entry).is_err() {
+            return Ok((json!({ "valid": false, "per_second": 0 }), 1));
+        }
+        count += 1;
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    Ok((json!({ "valid": true, "per_second": rate.round() }), 0))
+}
+
 fn verify(validator: &Jwt, peer: PeerId, ticket: &str) -> Result<(Value, i32)> {
     let now = Utc::now().timestamp_millis();
     let address = EndpointAddr::new(peer);
@@ -263,6 +287,7 @@ pub fn run(task: Task) -> Result<i32> {
     let (answer, status) = match task {
         Task::Mint(mint) => (mint.ticket()?, 0),
         Task::Verify { validator, peer, ticket } => verify(&validator.to_jwt()?, peer, &ticket)?,
+        Task::Bench { validator, peer, ticket } => bench(&validator.to_jwt()?, peer, &ticket)?,
         Task::Signature { validator } => {
             (json!({ "signature": validator.to_jwt()?.signature().to_string() }), 0)
         }

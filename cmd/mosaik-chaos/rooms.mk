@@ -1,0 +1,1 @@
+ROOMS_mosaik-chaos := base crypto wire quic proxy runtime cli

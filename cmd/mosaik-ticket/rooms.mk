@@ -1,0 +1,1 @@
+ROOMS_mosaik-ticket := base crypto wire cli
