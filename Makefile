@@ -61,12 +61,12 @@ reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
 archives = $(patsubst %,$(BUILD)/lib%.a,$(call reverse,$(1)))
 libs     = $(foreach r,$(call reverse,$(1)),$(LIBS_$(r))) -lpthread -ldl -lm
 
-# ---- programs: the rooms each one is made of (cmd/NAME/rooms.mk)
+# ---- programs: the rooms each one is made of, and libraries of its own (cmd/NAME/rooms.mk)
 -include $(wildcard cmd/*/rooms.mk)
 define program
 $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard cmd/$(1)/*.c))) $(call archives,$(ROOMS_$(1)))
 	@mkdir -p $$(@D)
-	$$(call run,LINK,$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ $$(call libs,$(ROOMS_$(1))))
+	$$(call run,LINK,$$(CC) $$(MSK_CFLAGS) $$(MSK_LDFLAGS) -o $$@ $$^ $$(call libs,$(ROOMS_$(1))) $(LIBS_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
