@@ -14,8 +14,8 @@ struct msk_group {
     const char *failed; /* an internal error stopped it: why. Its bonds are closed, its id is withdrawn; NULL: it runs */
 };
 
-/* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `hard` as in msk_node_join. */
-int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_hard_state *hard,
+/* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `saved` as in msk_node_join. */
+int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_saved *saved,
                   uint64_t seed, uint64_t *sequence, struct msk_now now, struct msk_group **out, struct msk_error *err);
 void msk_group_free(struct msk_group *group);
 
