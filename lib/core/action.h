@@ -95,7 +95,7 @@ struct msk_action {
         } close;
         struct {
             struct msk_digest to;
-            uint8_t *data; /* owned */
+            uint8_t *data; /* owned: a whole bond frame */
             size_t len;
         } raft;
     };
@@ -138,8 +138,10 @@ void msk_act_append(struct msk_actions *out, const struct msk_digest *group, uin
                     uint8_t *data, size_t len, struct msk_cursor committed, uint64_t sequence);
 const char *msk_outcome_name(enum msk_outcome outcome); /* "committed", "assigned", "answered", ... */
 
-/* A bond frame: its tag and the encoded message; the second takes the frame over, as msk_act_append. */
-void msk_act_raft_frame(struct msk_actions *out, const struct msk_digest *to, uint8_t *frame, size_t len, uint64_t after);
+/* To a peer. The first takes the whole frame over (bond tag and encoded message), as msk_act_append; the second encodes
+ * `message`. */
+void msk_act_raft_frame(struct msk_actions *out, const struct msk_digest *to, uint8_t *frame, size_t len,
+                        uint64_t after);
 void msk_act_raft(struct msk_actions *out, const struct msk_digest *to, const struct msk_raft_message *message,
                   uint64_t after);
 

@@ -32,6 +32,26 @@ void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out
 /* Stop a broken group: close its bonds with 102, and report. */
 void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out);
 
+/* One call from outside that its raft answers (node.h): what comes of it is routed. */
+struct msk_group_request {
+    enum {
+        MSK_GROUP_EXECUTE,
+        MSK_GROUP_FEED,
+        MSK_GROUP_QUERY,
+        MSK_GROUP_APPLIED,
+        MSK_GROUP_ANSWERED,
+        MSK_GROUP_SNAPSHOT
+    } kind;
+    uint64_t number;
+    const struct msk_bytes *commands; /* or the one query, or answer */
+    size_t count;
+    uint64_t timeout_ms;
+    bool strong;
+    int result;
+};
+void msk_group_request(struct msk_group *group, struct msk_now now, const struct msk_group_request *request,
+                       struct msk_actions *out);
+
 void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t sequence, struct msk_actions *out);
 void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out);
 uint64_t msk_group_deadline(const struct msk_group *group);
