@@ -182,6 +182,7 @@ void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_act
 
 void msk_group_leave(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
+    msk_raft_stop(group->raft, "the group was left", out);
     msk_mesh_close(group->mesh, now, true, out);
     MSK_EMIT(out, &group->config.id, GROUP_LEFT, MSK_F_DIGEST("id", &group->config.id));
 }
@@ -205,6 +206,7 @@ void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_acti
     struct msk_raft_status status;
     msk_raft_status(group->raft, &status);
     group->failed = msk_error_sentence(group->broken);
+    msk_raft_stop(group->raft, "the group failed", out);
     msk_mesh_close(group->mesh, now, false, out);
     MSK_EMIT(out, &group->config.id, GROUP_FAILED, MSK_F_TEXT("reason", group->failed),
              MSK_F_CURSOR("committed", status.committed));

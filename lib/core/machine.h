@@ -40,7 +40,7 @@ struct msk_machine {
     int (*apply)(void *state, const struct msk_machine_batch *batch);
 
     /* Append the encoded result. `ticket` names the query when the answer comes later. MSK_E_INVALID: not a query. */
-    int (*query)(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result);
+    int (*query_state)(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result);
 
     /* All of the state as bytes, and back. Both NULL: it cannot, and is replayed from index 1 at every start. Empty
      * bytes are the state at the beginning. MSK_E_DAMAGED: not a snapshot of this machine. */

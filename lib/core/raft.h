@@ -64,6 +64,9 @@ int msk_raft_new(const struct msk_raft_config *config, const struct msk_saved *s
                  struct msk_raft **out, struct msk_error *err);
 void msk_raft_free(struct msk_raft *raft);
 
+/* The group ends here: whoever waits is answered. */
+void msk_raft_stop(struct msk_raft *raft, const char *reason, struct msk_actions *out);
+
 /* The set of bonded peers: what is broadcast goes to these (groups.md 3.5). */
 void msk_raft_bonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
 void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer,

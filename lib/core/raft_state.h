@@ -259,6 +259,7 @@ void msk_raft_provide(struct msk_raft *raft, struct msk_now now, struct msk_raft
                       const struct msk_log_sync *message, struct msk_actions *out);
 /* Tell those who fetch what became available, not too often. */
 void msk_raft_offer(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
+uint64_t msk_raft_offer_deadline(const struct msk_raft *raft);
 
 /* ---- sync_session.c, sync_fetch.c (4.2, 4.3) */
 

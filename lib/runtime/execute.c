@@ -69,6 +69,10 @@ static void execute(struct msk_runtime *runtime, const struct msk_action *action
     case MSK_ACTION_CLOSE:
         msk_net_close(runtime->net, action->link, action->close.code, action->close.flush);
         break;
+    case MSK_ACTION_APPEND:
+    case MSK_ACTION_SNAPSHOT:
+    case MSK_ACTION_REPLY:
+        break;
     case MSK_ACTION_RAFT: /* a node turns these into frames; they do not leave it */
         break;
     }

@@ -197,8 +197,9 @@ int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config 
     int rc = keep_name(runtime, config, err);
     if (rc)
         return rc;
-    rc = msk_node_join(runtime->node, msk_now(), config, msk_disk_hard(runtime->disk, &config->id), &runtime->actions,
-                       err);
+    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
+    struct msk_saved saved = {.hard = hard ? *hard : (struct msk_hard_state){0}};
+    rc = msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
     if (rc != 0)
         runtime->name_count--;
     else if (config->raft.members > 0)

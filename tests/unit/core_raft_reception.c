@@ -141,10 +141,12 @@ static void what_a_role_does_not_expect_is_ignored(void **state)
             with_term(world, MSK_RAFT_APPEND_ENTRIES_RESPONSE, 5),
             with_term(world, MSK_RAFT_REQUEST_VOTE_RESPONSE, 5),
             {.kind = MSK_RAFT_FORWARD, .forward = {.kind = MSK_FORWARD_QUERY}},
+            {.kind = MSK_RAFT_FORWARD, .forward = {.kind = MSK_FORWARD_COMMAND_ACK}},
             {.kind = MSK_RAFT_STATE_SYNC, .state_sync = {.kind = MSK_SYNC_AVAILABILITY_RESPONSE}},
         };
         for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
-            if ((roles[r] == MSK_ROLE_LEADER && i == 0) || (roles[r] == MSK_ROLE_CANDIDATE && i == 1))
+            if ((roles[r] == MSK_ROLE_LEADER && i == 0) || (roles[r] == MSK_ROLE_CANDIDATE && i == 1) ||
+                (roles[r] == MSK_ROLE_LEADER && i == 2))
                 continue;
             receive(world, 1, 2, &messages[i]);
             expect(world, "");

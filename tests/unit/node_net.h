@@ -23,6 +23,7 @@
 #define NET_CONNS_MAX   4096
 #define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
 #define NET_ENTRIES_MAX 4096
+#define NET_RECORDS_MAX 1024    /* on their way to one disk */
 #define NET_FRAMES_MAX  64      /* kept for a test to look at, of one end */
 #define NET_IDLE_MS     30000   /* transport.md: idle timeout */
 #define NET_DIAL_MS     10000   /* a dial that nobody answers */
@@ -82,16 +83,20 @@ struct net_place {
     struct msk_digest id;
     struct msk_socket_addr address;
     struct msk_actions actions, held;
-    uint64_t on_disk, disk_due_ms[64];
-    uint64_t disk_number[64];
-    size_t disk_count;
-    struct msk_hard_state disk; /* of its first group */
-    bool has_disk;
+    uint64_t on_disk;
+    /* what is on the disk, of one group; the records on their way there, and when each arrives */
+    struct msk_hard_state disk;
+    struct msk_log disk_log;
+    struct msk_cursor disk_committed;
+    struct msk_action records[NET_RECORDS_MAX];
+    uint64_t record_due_ms[NET_RECORDS_MAX];
+    size_t record_count;
     int64_t clock_skew_ms;
     uint64_t generation_ms; /* started at */
     unsigned events[MSK_EVENT_COUNT];
     struct msk_event last[MSK_EVENT_COUNT];
     uint64_t last_ms[MSK_EVENT_COUNT];
+    void (*replied)(struct net *net, int place, const struct msk_action *reply); /* to a caller; may be NULL */
 };
 
 struct net {
@@ -132,6 +137,7 @@ static inline struct net *net_new(uint64_t seed)
         struct net_place *place = &net->places[i];
         struct msk_random random;
         place->net = net;
+        msk_log_init(&place->disk_log);
         msk_random_seed(&random, seed * 100 + (uint64_t)i);
         for (size_t k = 0; k < sizeof place->secret; k++)
             place->secret[k] = (uint8_t)msk_random_next(&random);
@@ -151,11 +157,21 @@ static inline void net_clear_inbox(struct net_end *end)
     end->inbox_tail = &end->inbox;
 }
 
+static inline void net_drop_records(struct net_place *place)
+{
+    for (size_t i = 0; i < place->record_count; i++)
+        if (place->records[i].kind == MSK_ACTION_APPEND)
+            msk_free(place->records[i].append.data);
+    place->record_count = 0;
+}
+
 static inline void net_free(struct net *net)
 {
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         struct net_place *place = &net->places[i];
         msk_node_free(place->node);
+        net_drop_records(place);
+        msk_log_free(&place->disk_log);
         msk_actions_free(&place->actions);
         msk_actions_free(&place->held);
         for (int kind = 0; kind < MSK_EVENT_COUNT; kind++)
@@ -226,12 +242,26 @@ static inline void net_start(struct net *net, int number, const int *bootstrap)
     net_execute(net, number);
 }
 
+static inline int net_load(void *context, struct msk_log *log, struct msk_error *err)
+{
+    const struct net_place *place = context;
+    (void)err;
+    for (uint64_t index = 1; index <= place->disk_log.count;) {
+        struct msk_bytes part;
+        uint64_t count = msk_log_encoded(&place->disk_log, index, place->disk_log.count, &part);
+        assert_int_equal(msk_log_append_encoded(log, part, count), 0);
+        index += count;
+    }
+    return 0;
+}
+
 static inline void net_join(struct net *net, int number, const struct msk_group_config *config)
 {
     struct net_place *place = &net->places[number];
     struct msk_error err = {0};
-    int rc = msk_node_join(place->node, net_now(net, number), config, place->has_disk ? &place->disk : NULL,
-                           &place->actions, &err);
+    struct msk_saved saved = {
+        .hard = place->disk, .committed = place->disk_committed, .load = net_load, .context = place};
+    int rc = msk_node_join(place->node, net_now(net, number), config, &saved, &place->actions, &err);
     if (rc < 0)
         fail_msg("join: %s", err.text);
     net_execute(net, number);
@@ -382,7 +412,7 @@ static inline void net_note_event(struct net *net, int number, const struct msk_
     msk_builder_free(&text);
 }
 
-static inline void net_do(struct net *net, int number, const struct msk_action *action)
+static inline void net_do(struct net *net, int number, struct msk_action *action)
 {
     struct net_place *place = &net->places[number];
     int end;
@@ -394,10 +424,19 @@ static inline void net_do(struct net *net, int number, const struct msk_action *
         net_note_event(net, number, &action->event);
         break;
     case MSK_ACTION_PERSIST:
-        assert_true(place->disk_count < 64);
-        place->disk_due_ms[place->disk_count] = net->now_ms + net->disk_ms;
-        place->disk_number[place->disk_count++] = action->persist.sequence;
-        place->disk = action->persist.hard;
+    case MSK_ACTION_APPEND:
+        assert_true(place->record_count < NET_RECORDS_MAX);
+        place->record_due_ms[place->record_count] = net->now_ms + net->disk_ms;
+        place->records[place->record_count++] = *action;
+        if (action->kind == MSK_ACTION_APPEND)
+            action->append.data = NULL;
+        break;
+    case MSK_ACTION_SNAPSHOT:
+        fail_msg("nobody asked for a snapshot");
+        break;
+    case MSK_ACTION_REPLY:
+        if (place->replied)
+            place->replied(net, number, action);
         break;
     case MSK_ACTION_DIAL: {
         int to = 0;
@@ -433,14 +472,32 @@ static inline void net_execute(struct net *net, int number)
     msk_actions_free(&list);
 }
 
+static inline void net_store(struct net_place *place, struct msk_action *record)
+{
+    if (record->kind == MSK_ACTION_PERSIST) {
+        place->disk = record->persist.hard;
+        place->on_disk = record->persist.sequence;
+        return;
+    }
+    struct msk_bytes entries = MSK_BYTES(record->append.data, record->append.len);
+    assert_true(record->append.first <= place->disk_log.count + 1);
+    msk_log_truncate(&place->disk_log, record->append.first);
+    assert_int_equal(msk_log_append_encoded(&place->disk_log, entries, record->append.count), 0);
+    place->disk_committed = record->append.committed;
+    place->on_disk = record->append.sequence;
+    msk_free(record->append.data);
+}
+
+/* Everything that is due reaches the disk, in one transaction. */
 static inline void net_disk_done(struct net *net, int number)
 {
     struct net_place *place = &net->places[number];
-    place->on_disk = place->disk_number[0];
-    place->has_disk = true;
-    place->disk_count--;
-    memmove(place->disk_due_ms, place->disk_due_ms + 1, place->disk_count * sizeof place->disk_due_ms[0]);
-    memmove(place->disk_number, place->disk_number + 1, place->disk_count * sizeof place->disk_number[0]);
+    size_t done = 0;
+    while (done < place->record_count && place->record_due_ms[done] <= net->now_ms)
+        net_store(place, &place->records[done++]);
+    place->record_count -= done;
+    memmove(place->record_due_ms, place->record_due_ms + done, place->record_count * sizeof place->record_due_ms[0]);
+    memmove(place->records, place->records + done, place->record_count * sizeof place->records[0]);
     struct msk_actions held = place->held;
     msk_actions_init(&place->held);
     for (size_t i = 0; i < held.count; i++)
@@ -558,8 +615,8 @@ static inline uint64_t net_next(const struct net *net)
         const struct net_place *place = &net->places[i];
         if (place->node)
             next = net_min(next, msk_node_deadline(place->node));
-        if (place->node && place->disk_count)
-            next = net_min(next, place->disk_due_ms[0]);
+        if (place->node && place->record_count)
+            next = net_min(next, place->record_due_ms[0]);
         if (place->faked && place->fake.due_ms)
             next = net_min(next, place->fake.due_ms);
     }
@@ -580,7 +637,7 @@ static inline void net_step(struct net *net)
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         struct net_place *place = &net->places[i];
-        while (place->node && place->disk_count && place->disk_due_ms[0] <= net->now_ms)
+        while (place->node && place->record_count && place->record_due_ms[0] <= net->now_ms)
             net_disk_done(net, i);
         if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
             net->wakeups++;
@@ -640,7 +697,8 @@ static inline void net_kill(struct net *net, int number)
     place->node = NULL;
     msk_actions_clear(&place->actions);
     msk_actions_clear(&place->held);
-    place->disk_count = 0;
+    net_drop_records(place);
+    place->on_disk = 0; /* numbers begin anew with the next process */
     for (size_t i = 0; i < net->conn_count; i++)
         for (int e = 0; e < 2; e++)
             if (net->conns[i]->ends[e].place == number) {
