@@ -23,7 +23,7 @@ MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo bench setup-test unit-programs check check-unit check-bats check-interop asan lint format install clean
+.PHONY: all demo bench setup-test unit-programs check check-unit check-bats check-interop asan fuzz lint format install clean
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
@@ -105,6 +105,14 @@ asan: setup-test
 	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/asan all unit-programs
 	tests/run $(BUILD)/asan unit bats
 
+# Look for inputs that break what tests/fuzz/properties.h says of everything strangers send. Needs clang.
+FUZZ_SECONDS ?= 60
+FUZZ_SOURCES = tests/fuzz/any.c $(call sources,base) $(call sources,crypto) $(call sources,wire)
+fuzz: setup-test
+	@mkdir -p $(BUILD)/fuzz/corpus
+	clang $(MSK_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(BUILD)/fuzz/any $(FUZZ_SOURCES) $(call libs,base crypto wire)
+	$(BUILD)/fuzz/any -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus
+
 # ---- a tour: three members, a leader, its death, the next one
 demo:
 	@deps/setup build
@@ -125,7 +133,10 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: all
+# ---- manual pages, completion
+include docs/man/rules.mk
+
+install: all install-docs
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 

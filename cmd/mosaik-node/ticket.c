@@ -32,7 +32,7 @@ static int run_add(struct msk_run *run)
     msk_builder_init(&text, MSK_JWT_TOKEN_MAX);
     int rc = msk_input_read(options->file, &text, NULL, run->err);
     if (rc == 0) {
-        json_t *token = json_stringn((const char *)text.data, text.len);
+        json_t *token = json_stringn(text.len ? (const char *)text.data : "", text.len);
         if (token)
             rc = ask_and_print(run, &options->target, json_pack("{s:s, s:o}", "cmd", "ticket_add", "ticket", token));
         else

@@ -1,4 +1,5 @@
-# lib/core/events.def as sections EVENTS and EVENT FIELDS of the manual; the first file tells what each field means.
+# Sections EVENTS and EVENT FIELDS of the manual: `events.awk fields.txt events.def SOURCE...`. The first file tells what
+# each field means; fields are those that sentences name and those that sources give to an event, MSK_F_KIND("name", ...).
 function plain(text) {
     gsub(/[*_<>#~`]/, "\\\\&", text)
     return text
@@ -21,8 +22,16 @@ file == 2 && /^X\(/ {
     part = ""
     events = events "*" plain(tolower(head[1])) "* (" tolower(head[2]) ")\n\t" plain(sentence) "\n\n"
     while (match(sentence, /[{][a-z0-9_]+[}]/)) {
-        used[substr(sentence, RSTART + 1, RLENGTH - 2)] = 1
+        used[substr(sentence, RSTART + 1, RLENGTH - 2)] = FILENAME
         sentence = substr(sentence, RSTART + RLENGTH)
+    }
+}
+file > 2 {
+    while (match($0, /MSK_F_[A-Z0-9]+[(]"[a-z0-9_]+"/)) {
+        name = substr($0, RSTART, RLENGTH - 1)
+        sub(/.*"/, "", name)
+        used[name] = FILENAME
+        $0 = substr($0, RSTART + RLENGTH)
     }
 }
 END {
@@ -32,7 +41,7 @@ END {
             printf "*%s*\n\t%s.\n\n", plain(order[i]), plain(meaning[order[i]])
     for (name in used)
         if (!(name in meaning)) {
-            print "docs/man/fields.txt: nothing about \"" name "\", a field in lib/core/events.def" >"/dev/stderr"
+            print "docs/man/fields.txt: nothing about \"" name "\", a field of an event in " used[name] >"/dev/stderr"
             failed = 1
         }
     exit failed

@@ -8,28 +8,32 @@ COMPLETIONS := $(PROGRAMS:%=$(BUILD)/completion/bash/%) $(PROGRAMS:%=$(BUILD)/co
 man: $(MAN_PAGES)
 completion: $(COMPLETIONS)
 
-# A page of a program with the sections that the program prints.
+# A page with the sections that the program prints about itself.
 $(BUILD)/man/%.1: docs/man/%.1.scd docs/man/sections.txt docs/man/assemble.awk $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$(BUILD)/bin/$* --man-options >$@.sections
-	awk -f docs/man/assemble.awk $@.sections docs/man/sections.txt $< | scdoc >$@
+	@$(BUILD)/bin/$* --man-options >$@.sections
+	@awk -f docs/man/assemble.awk $@.sections docs/man/sections.txt $< >$@.scd
+	$(call run,MAN,scdoc <$@.scd >$@)
 
-$(BUILD)/man/mosaik-formats.5: docs/man/mosaik-formats.5.scd docs/man/fields.txt lib/core/events.def docs/man/events.awk
+EVENT_SOURCES := docs/man/fields.txt lib/core/events.def $(wildcard lib/*/*.c)
+$(BUILD)/man/mosaik-formats.5: docs/man/mosaik-formats.5.scd docs/man/events.awk docs/man/assemble.awk $(EVENT_SOURCES)
 	@mkdir -p $(@D)
-	awk -f docs/man/events.awk docs/man/fields.txt lib/core/events.def >$@.sections
-	awk -f docs/man/assemble.awk $@.sections docs/man/sections.txt $< | scdoc >$@
+	@awk -f docs/man/events.awk $(EVENT_SOURCES) >$@.sections
+	@awk -f docs/man/assemble.awk $@.sections docs/man/sections.txt $< >$@.scd
+	$(call run,MAN,scdoc <$@.scd >$@)
 
 $(BUILD)/man/%.7: docs/man/%.7.scd docs/man/sections.txt docs/man/assemble.awk
 	@mkdir -p $(@D)
-	awk -f docs/man/assemble.awk docs/man/sections.txt $< | scdoc >$@
+	@awk -f docs/man/assemble.awk docs/man/sections.txt $< >$@.scd
+	$(call run,MAN,scdoc <$@.scd >$@)
 
 $(BUILD)/completion/bash/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --completion bash >$@
+	$(call run,BASH,$< --completion bash >$@)
 
 $(BUILD)/completion/zsh/_%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --completion zsh >$@
+	$(call run,ZSH,$< --completion zsh >$@)
 
 install-docs: man completion
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7

@@ -73,8 +73,8 @@ const char *msk_time_text(int64_t seconds, uint32_t nanoseconds, char out[MSK_TI
     unsigned month, day, rest = (unsigned)(seconds - days * 86400);
     date_of_days(days, &year, &month, &day);
     const char *sign = year < 0 ? "-" : year > 9999 ? "+" : "";
-    int n = snprintf(out, MSK_TIME_TEXT_SIZE, "%s%04d-%02u-%02uT%02u:%02u:%02u", sign, (int)(year < 0 ? -year : year), month,
-                     day, rest / 3600, rest / 60 % 60, rest % 60);
+    int n = snprintf(out, MSK_TIME_TEXT_SIZE, "%s%04d-%02u-%02uT%02u:%02u:%02u", sign, (int)(year < 0 ? -year : year),
+                     month, day, rest / 3600, rest / 60 % 60, rest % 60);
     if (nanoseconds % 1000000 == 0 && nanoseconds)
         n += snprintf(out + n, MSK_TIME_TEXT_SIZE - (size_t)n, ".%03u", nanoseconds / 1000000);
     else if (nanoseconds % 1000 == 0 && nanoseconds)

@@ -59,8 +59,9 @@ int msk_wrap(struct msk_error *err, int code, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", inner);
+    int room = (int)sizeof err->text - n - (int)sizeof ": "; /* what is cut is cut on purpose */
+    if (n >= 0 && room > 0)
+        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %.*s", room, inner);
     err->code = code;
     return code;
 }

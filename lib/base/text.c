@@ -48,7 +48,7 @@ int msk_hex_decode(const char *text, size_t text_len, uint8_t *out, size_t len, 
     if (bad != text_len || text_len != 2 * len)
         return MSK_E_INVALID;
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        out[i] = (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
     return 0;
 }
 

@@ -1,10 +1,12 @@
 #include <string.h>
 
+#include "base/assert.h"
 #include "cli/arguments.h"
 #include "cli/describe.h"
 #include "cli/layout.h"
 
-#define HELP_COLUMN 30 /* where the explanations begin */
+#define HELP_COLUMN   30 /* where the explanations begin */
+#define HELP_TEXT_MAX 512
 
 void msk_describe_arguments(FILE *stream, const struct msk_command *command, const char *before, const char *after)
 {
@@ -36,14 +38,15 @@ static size_t print_name(FILE *stream, const struct msk_option *option)
 
 static void print_option(FILE *stream, const struct msk_option *option)
 {
-    char text[512];
+    char text[HELP_TEXT_MAX];
     size_t used = (size_t)snprintf(text, sizeof text, "%s", option->help);
     if (option->repeatable)
         used += (size_t)snprintf(text + used, sizeof text - used, " (repeatable)");
     if (option->environment)
         used += (size_t)snprintf(text + used, sizeof text - used, " (or %s in the environment)", option->environment);
     if (option->fallback)
-        snprintf(text + used, sizeof text - used, " (default: %s)", option->fallback);
+        used += (size_t)snprintf(text + used, sizeof text - used, " (default: %s)", option->fallback);
+    msk_assert(used < sizeof text);
     size_t column = print_name(stream, option);
     if (column + 2 > HELP_COLUMN) {
         fputc('\n', stream);

@@ -67,9 +67,11 @@ int msk_report(const struct msk_error *err)
 {
     const char *text = err->text[0] ? err->text : msk_error_sentence(err->code), *advice = strrchr(text, '\n');
     size_t len = advice ? (size_t)(advice - text) : strlen(text);
+    bool is_bug = err->code == MSK_E_INTERNAL || err->code == MSK_E_CRYPTO;
     complain(MSK_STYLE_RED, "", MSK_BYTES(text, len));
-    if (advice)
-        complain(MSK_STYLE_PLAIN, "", msk_bytes_of_text(advice + 1));
+    if (advice || is_bug)
+        complain(MSK_STYLE_PLAIN, "",
+                 msk_bytes_of_text(advice ? advice + 1 : "this is a bug: please report the line above"));
     return msk_error_exit_status(err->code);
 }
 

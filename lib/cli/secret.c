@@ -47,7 +47,7 @@ int msk_key_file_read(const char *path, struct msk_builder *out, struct msk_erro
     if (rc < 0)
         msk_key_file_free(out);
     else if (mode & READ_BY_OTHERS)
-        msk_warn("%s: others may read this secret (mode %04o): chmod 600", path, (unsigned)mode);
+        msk_warn("%s: others may read this secret (mode %04o): chmod 600", msk_input_name(path), (unsigned)mode);
     return rc;
 }
 

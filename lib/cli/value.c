@@ -47,7 +47,7 @@ static int parse_u32(const struct msk_option *option, const char *text, struct m
 {
     (void)option;
     (void)arena;
-    uint64_t value;
+    uint64_t value = 0;
     int rc = parse_unsigned(text, UINT32_MAX, &value, err);
     if (rc == 0)
         *(uint32_t *)out = (uint32_t)value;

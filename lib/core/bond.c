@@ -89,8 +89,8 @@ int msk_bond_check_proof(const struct msk_bond *bond, const struct msk_bond_sett
 static void arm(struct msk_bond *bond, struct msk_now now, const struct msk_bond_settings *settings,
                 struct msk_random *random)
 {
-    bond->beat_ms = now.mono_ms + settings->heartbeat_interval_ms -
-                    msk_random_below(random, settings->heartbeat_jitter_ms);
+    bond->beat_ms =
+        now.mono_ms + settings->heartbeat_interval_ms - msk_random_below(random, settings->heartbeat_jitter_ms);
 }
 
 void msk_bond_open(struct msk_bond *bond, struct msk_now now)

@@ -1,14 +1,15 @@
 /* bond.h: one connection between two members of a group: handshake, heartbeat, messages (groups.md 2.2 to 2.8).
  *
- * It knows nothing of other connections: which of two is kept, and who is dialled again when, is the mesh's business. */
+ * It knows nothing of other connections: which of two is kept, and who is dialled again when, is the mesh's business.
+ */
 #ifndef MSK_CORE_BOND_H
 #define MSK_CORE_BOND_H
 
 #include "base/random.h"
 #include "core/host.h"
 
-#define MSK_HANDSHAKE_TIMEOUT_MS  2000        /* groups.md 2.3, 2.4: from the connection to the end of the handshake (W-19) */
-#define MSK_GROUP_HANDSHAKE_MAX   (1u << 20)  /* frame: it carries the member list with tickets (W-25) */
+#define MSK_HANDSHAKE_TIMEOUT_MS 2000 /* groups.md 2.3, 2.4: from the connection to the end of the handshake (W-19) */
+#define MSK_GROUP_HANDSHAKE_MAX  (1u << 20) /* frame: it carries the member list with tickets (W-25) */
 
 enum msk_bond_state {
     MSK_BOND_CONNECTING, /* dialled, no connection yet */

@@ -16,12 +16,12 @@
 enum msk_standing { MSK_STANDING_STRANGER, MSK_STANDING_GROUP, MSK_STANDING_BOOTSTRAP, MSK_STANDING_MEMBER };
 
 /* How an entry came to us. */
-#define MSK_ENTRY_SOURCE_MAP(X)                                                                                        \
-    X(SYNC, "sync")                                                                                                    \
-    X(PING, "ping")                                                                                                    \
-    X(GOSSIP, "gossip")                                                                                                \
-    X(UPDATE, "bond")                                                                                                  \
-    X(HANDSHAKE, "handshake list")                                                                                     \
+#define MSK_ENTRY_SOURCE_MAP(X)    \
+    X(SYNC, "sync")                \
+    X(PING, "ping")                \
+    X(GOSSIP, "gossip")            \
+    X(UPDATE, "bond")              \
+    X(HANDSHAKE, "handshake list") \
     X(FORMED, "bond formed")
 
 enum msk_entry_source {
@@ -32,16 +32,16 @@ enum msk_entry_source {
 const char *msk_entry_source_name(enum msk_entry_source source);
 
 /* What became of an offered entry, in the order in which the rules are asked. */
-#define MSK_CATALOG_OUTCOME_MAP(X)                                                                                     \
-    X(ADDED, "new")                                                                                                    \
-    X(UPDATED, "newer")                                                                                                \
-    X(OWN, "my own peer id")                                                                                           \
-    X(OTHER_NETWORK, "another network")                                                                                \
-    X(STALE, "too old")                                                                                                \
-    X(FUTURE, "too far in the future")                                                                                 \
-    X(NOT_NEWER, "not newer than the known one")                                                                       \
-    X(TOO_BIG, "too big")                                                                                              \
-    X(FULL, "the catalog is full")                                                                                     \
+#define MSK_CATALOG_OUTCOME_MAP(X)               \
+    X(ADDED, "new")                              \
+    X(UPDATED, "newer")                          \
+    X(OWN, "my own peer id")                     \
+    X(OTHER_NETWORK, "another network")          \
+    X(STALE, "too old")                          \
+    X(FUTURE, "too far in the future")           \
+    X(NOT_NEWER, "not newer than the known one") \
+    X(TOO_BIG, "too big")                        \
+    X(FULL, "the catalog is full")               \
     X(NOMEM, "out of memory")
 
 enum msk_catalog_outcome {
@@ -81,7 +81,8 @@ const struct msk_signed_peer_entry *msk_catalog_find(const struct msk_catalog *c
                                                      const struct msk_digest *peer_id);
 
 /* A peer came to mean more (bonded) or less; unknown peers are ignored. */
-void msk_catalog_set_standing(struct msk_catalog *catalog, const struct msk_digest *peer_id, enum msk_standing standing);
+void msk_catalog_set_standing(struct msk_catalog *catalog, const struct msk_digest *peer_id,
+                              enum msk_standing standing);
 
 /* A peer announced its departure. true if it was known. */
 bool msk_catalog_remove(struct msk_catalog *catalog, const struct msk_digest *peer_id);

@@ -7,6 +7,9 @@
 #include "core/discovery_parts.h"
 #include "wire/close_code.h"
 
+#define BOOTSTRAP_FIRST_WARNING 4 /* failures in a row: after about two seconds */
+#define BOOTSTRAP_WARNINGS      60
+
 /* ---- contacts */
 
 static size_t position_of(const struct msk_discovery *discovery, const struct msk_digest *peer, bool *found)
@@ -45,7 +48,8 @@ static bool reserve(struct msk_discovery *discovery)
     return true;
 }
 
-/* The contact of a peer, made if need be; NULL at the limit or without memory. Bootstrap peers have room of their own. */
+/* The contact of a peer, made if need be; NULL at the limit or without memory. Bootstrap peers have room of their own.
+ */
 static struct msk_contact *contact_of(struct msk_discovery *discovery, const struct msk_digest *peer, bool bootstrap)
 {
     bool found;
@@ -126,7 +130,8 @@ static int promote(struct msk_discovery *discovery, struct msk_contact *contact)
     return 0;
 }
 
-int msk_discovery_add_bootstrap(struct msk_discovery *discovery, struct msk_now now, const struct msk_peer_address *peer)
+int msk_discovery_add_bootstrap(struct msk_discovery *discovery, struct msk_now now,
+                                const struct msk_peer_address *peer)
 {
     if (msk_digest_equal(&peer->peer, &discovery->host->own->signed_entry.entry.address.peer_id))
         return 0;
@@ -199,8 +204,9 @@ void msk_discovery_own_changed(struct msk_discovery *discovery, struct msk_now n
 /* ---- exchanges due */
 
 /* Addresses of the catalog, and where there are none or too few the configured or given ones. */
-static void collect_addresses(const struct msk_discovery *discovery, struct msk_now now, const struct msk_contact *contact,
-                              const struct msk_transport_addr_set *given, struct msk_transport_addr_set *out)
+static void collect_addresses(const struct msk_discovery *discovery, struct msk_now now,
+                              const struct msk_contact *contact, const struct msk_transport_addr_set *given,
+                              struct msk_transport_addr_set *out)
 {
     const struct msk_signed_peer_entry *entry = msk_catalog_find(discovery->host->catalog, now.wall_ms, &contact->peer);
     if (entry)
@@ -216,9 +222,16 @@ static void collect_addresses(const struct msk_discovery *discovery, struct msk_
     }
 }
 
+static uint64_t retry_most_ms(const struct msk_contact *contact)
+{
+    if (!contact->bootstrap)
+        return MSK_SYNC_RETRY_MAX_MS;
+    return contact->failures < MSK_BOOTSTRAP_EAGER_TRIES ? MSK_BOOTSTRAP_RETRY_MAX_MS : MSK_BOOTSTRAP_LATE_RETRY_MS;
+}
+
 static uint64_t retry_ms(const struct msk_contact *contact)
 {
-    uint64_t most_ms = contact->bootstrap ? MSK_SYNC_RETRY_BOOTSTRAP_MAX_MS : MSK_SYNC_RETRY_MAX_MS;
+    uint64_t most_ms = retry_most_ms(contact);
     uint32_t doublings = contact->failures < 16 ? contact->failures : 16;
     uint64_t wait_ms = (uint64_t)MSK_SYNC_RETRY_MS << doublings;
     return wait_ms < most_ms ? wait_ms : most_ms;
@@ -258,6 +271,17 @@ void msk_contact_acquainted(struct msk_discovery *discovery, struct msk_now now,
          periodic ? now.mono_ms + jittered(discovery, MSK_RESYNC_INTERVAL_MS) : MSK_NEVER);
 }
 
+/* An operator shall see that a bootstrap peer is missing, but not every second. */
+static void report_failure(const struct msk_contact *contact, const char *why, struct msk_actions *out)
+{
+    const struct msk_field fields[] = {MSK_F_DIGEST("peer", &contact->peer), MSK_F_TEXT("reason", why),
+                                       MSK_F_U64("failures", contact->failures)};
+    bool worth_a_look = contact->bootstrap && !contact->acquainted &&
+                        (contact->failures == BOOTSTRAP_FIRST_WARNING || contact->failures % BOOTSTRAP_WARNINGS == 0);
+    msk_act_event(out, NULL, worth_a_look ? MSK_EVENT_BOOTSTRAP_UNREACHABLE : MSK_EVENT_SYNC_FAILED, fields,
+                  sizeof fields / sizeof fields[0]);
+}
+
 void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, struct msk_contact *contact,
                         enum msk_alpn alpn, uint64_t started_ms, const char *why, struct msk_actions *out)
 {
@@ -273,8 +297,7 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
         uint64_t due_ms = started_ms + retry_ms(contact) + msk_random_below(&discovery->random, MSK_SYNC_RETRY_MS / 4);
         contact->failures++;
         plan(discovery, &contact->sync_due_ms, due_ms > now.mono_ms ? due_ms : now.mono_ms);
-        MSK_EMIT(out, NULL, SYNC_FAILED, MSK_F_DIGEST("peer", &contact->peer), MSK_F_TEXT("reason", why),
-                 MSK_F_U64("failures", contact->failures));
+        report_failure(contact, why, out);
     } else {
         msk_contact_acquainted(discovery, now, contact);
     }

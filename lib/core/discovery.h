@@ -7,21 +7,23 @@
 
 #include "core/host.h"
 
-#define MSK_CONTACTS_MAX           1024 /* peers with a schedule; further ones are only answered */
-#define MSK_KEPT_CONTACTS_MAX      64   /* peers synced and pinged periodically, beside the bootstrap peers */
-#define MSK_BOOTSTRAP_MAX          64
-#define MSK_EXCHANGES_OUT_MAX      16 /* started by us and under way */
-#define MSK_EXCHANGES_IN_MAX       64 /* started by others, all together and by one peer */
-#define MSK_EXCHANGES_IN_PEER_MAX  4
-#define MSK_EXCHANGE_STEP_MS       5000
-#define MSK_RESYNC_INTERVAL_MS     45000 /* +- 50 % */
-#define MSK_PING_INTERVAL_MS       30000 /* +- 50 %, wire.md 4.6 */
-/* A peer that does not answer is tried again: after 250 ms, doubling to 5 s for bootstrap peers (which may just be
- * starting), to 45 s for others. An attempt to a bootstrap peer lasts no longer than that wait, so that one lost first
- * packet does not cost a transport's whole patience. */
-#define MSK_SYNC_RETRY_MS          250
-#define MSK_SYNC_RETRY_BOOTSTRAP_MAX_MS 5000
-#define MSK_SYNC_RETRY_MAX_MS      45000
+#define MSK_CONTACTS_MAX          1024 /* peers with a schedule; further ones are only answered */
+#define MSK_KEPT_CONTACTS_MAX     64   /* peers synced and pinged periodically, beside the bootstrap peers */
+#define MSK_BOOTSTRAP_MAX         64
+#define MSK_EXCHANGES_OUT_MAX     16 /* started by us and under way */
+#define MSK_EXCHANGES_IN_MAX      64 /* started by others, all together and by one peer */
+#define MSK_EXCHANGES_IN_PEER_MAX 4
+#define MSK_EXCHANGE_STEP_MS      5000
+#define MSK_RESYNC_INTERVAL_MS    45000 /* +- 50 % */
+#define MSK_PING_INTERVAL_MS      30000 /* +- 50 %, wire.md 4.6 */
+/* A peer that does not answer is tried again: after 250 ms, doubling up to 45 s; bootstrap peers, which may just be
+ * starting, up to 1 s the first 60 times and then 5 s. An attempt to a bootstrap peer lasts no longer than that wait,
+ * so that one lost first packet does not cost a transport's whole patience. */
+#define MSK_SYNC_RETRY_MS           250
+#define MSK_SYNC_RETRY_MAX_MS       45000
+#define MSK_BOOTSTRAP_RETRY_MAX_MS  1000
+#define MSK_BOOTSTRAP_EAGER_TRIES   60
+#define MSK_BOOTSTRAP_LATE_RETRY_MS 5000
 
 struct msk_discovery;
 

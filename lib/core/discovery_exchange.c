@@ -88,8 +88,8 @@ static int send_snapshot(struct msk_discovery *discovery, struct msk_now now, co
 {
     struct msk_builder encoded;
     msk_builder_init(&encoded, MSK_FRAME_MAX_CATALOG);
-    int error = msk_catalog_snapshot(discovery->host->catalog, now.wall_ms, &discovery->host->own->signed_entry,
-                                     &encoded);
+    int error =
+        msk_catalog_snapshot(discovery->host->catalog, now.wall_ms, &discovery->host->own->signed_entry, &encoded);
     if (error == 0)
         msk_act_send(out, link->number, msk_builder_view(&encoded), 0);
     msk_builder_free(&encoded);
@@ -100,8 +100,8 @@ static bool may_accept(const struct msk_discovery *discovery, const struct msk_d
 {
     size_t from_peer = 0;
     for (size_t i = 0; i < discovery->exchange_count; i++)
-        from_peer += !discovery->exchanges[i]->contact &&
-                     msk_digest_equal(&discovery->exchanges[i]->link->info.peer, peer);
+        from_peer +=
+            !discovery->exchanges[i]->contact && msk_digest_equal(&discovery->exchanges[i]->link->info.peer, peer);
     return from_peer < MSK_EXCHANGES_IN_PEER_MAX &&
            discovery->exchange_count - discovery->out_count < MSK_EXCHANGES_IN_MAX;
 }
@@ -165,15 +165,31 @@ static bool crossing(const struct msk_discovery *discovery, const struct msk_dig
     return false;
 }
 
+/* What the peer told of itself: the answer to a ping is fresh; in a catalog only an entry that the rules of time refuse
+ * says something about its clock. */
+static void watch_clock(struct msk_discovery *discovery, struct msk_now now, const struct msk_signed_peer_entry *entry,
+                        enum msk_entry_source source, enum msk_catalog_outcome outcome, struct msk_actions *out)
+{
+    bool reported = false;
+    struct msk_contact *contact = msk_contact_find(discovery, &entry->entry.address.peer_id);
+    bool refused = outcome == MSK_CATALOG_STALE || outcome == MSK_CATALOG_FUTURE;
+    if (source == MSK_SOURCE_PING || refused)
+        msk_watch_clock(now, entry, msk_entry_source_name(source), contact ? &contact->skew_reported : &reported, out);
+}
+
 /* Both sides merge by the rules of the catalog (wire.md 4.4). `own_turn` is for the peer's own entry. */
 static void merge(struct msk_discovery *discovery, struct msk_now now, const struct msk_catalog_snapshot *snapshot,
-                  const struct msk_digest *from, enum msk_turn own_turn, struct msk_actions *out)
+                  enum msk_entry_source source, const struct msk_digest *from, enum msk_turn own_turn,
+                  struct msk_actions *out)
 {
     const struct msk_host *host = discovery->host;
     for (size_t i = 0; i < snapshot->entries.count; i++) {
         const struct msk_signed_peer_entry *entry = &snapshot->entries.items[i];
         bool first_hand = msk_digest_equal(&entry->entry.address.peer_id, from);
-        host->learn(host->node, now, entry, MSK_SOURCE_SYNC, first_hand ? own_turn : MSK_TURN_BY_ID, out);
+        enum msk_catalog_outcome outcome =
+            host->learn(host->node, now, entry, source, first_hand ? own_turn : MSK_TURN_BY_ID, out);
+        if (first_hand)
+            watch_clock(discovery, now, entry, source, outcome, out);
     }
 }
 
@@ -189,7 +205,8 @@ static void finish(struct msk_discovery *discovery, struct msk_now now, struct m
     exchange->contact->rtt_us = exchange->link->info.rtt_us;
     *(alpn == MSK_ALPN_PING ? &exchange->contact->ping : &exchange->contact->sync) = NULL;
     msk_exchange_drop(discovery, exchange, MSK_CLOSE_SUCCESS, out);
-    merge(discovery, now, snapshot, &peer, crossed ? MSK_TURN_BY_ID : MSK_TURN_OURS, out);
+    merge(discovery, now, snapshot, alpn == MSK_ALPN_PING ? MSK_SOURCE_PING : MSK_SOURCE_SYNC, &peer,
+          crossed ? MSK_TURN_BY_ID : MSK_TURN_OURS, out);
     struct msk_contact *contact = msk_contact_find(discovery, &peer);
     if (contact)
         msk_contact_settle(discovery, now, contact, alpn, started_ms, NULL, out);
@@ -210,7 +227,8 @@ static void receive_snapshot(struct msk_discovery *discovery, struct msk_now now
     }
     exchange->answered = true;
     exchange->deadline_ms = now.mono_ms + MSK_EXCHANGE_STEP_MS;
-    merge(discovery, now, snapshot, &peer, crossing(discovery, &peer, false) ? MSK_TURN_BY_ID : MSK_TURN_THEIRS, out);
+    merge(discovery, now, snapshot, MSK_SOURCE_SYNC, &peer,
+          crossing(discovery, &peer, false) ? MSK_TURN_BY_ID : MSK_TURN_THEIRS, out);
     struct msk_contact *contact = msk_contact_find(discovery, &peer);
     if (contact)
         msk_contact_acquainted(discovery, now, contact);

@@ -21,6 +21,7 @@ struct msk_contact {
     uint64_t sync_due_ms, ping_due_ms;
     struct msk_exchange *sync, *ping; /* started by us and under way */
     uint64_t rtt_us;
+    bool skew_reported;
 };
 
 /* One sync or ping; lives as long as its link, whose context it is. Kind and direction are the link's. */

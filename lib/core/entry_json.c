@@ -54,14 +54,18 @@ static json_t *tickets_json(const struct msk_ticket_map *tickets)
 json_t *msk_entry_to_json(const struct msk_signed_peer_entry *signed_entry, bool signature_valid)
 {
     const struct msk_peer_entry *entry = &signed_entry->entry;
-    return json_pack("{s:o, s:s%, s:o, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+    /* clang-format off */
+    return json_pack("{s:o, s:s%, s:o, s:[I, I], s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
                      "peer_id", digest_json(&entry->address.peer_id),
                      "protocol", (const char *)entry->protocol.data, entry->protocol.len,
                      "network_id", digest_json(&entry->network),
-                     "version", "started_ms", (json_int_t)entry->version.started_ms,
-                                "updated_ms", (json_int_t)entry->version.updated_ms,
+                     "version", (json_int_t)entry->version.started_ms, (json_int_t)entry->version.updated_ms,
                      "addresses", addresses_json(&entry->address.addresses),
-                     "tags", digests_json(&entry->tags), "streams", digests_json(&entry->streams),
-                     "functions", digests_json(&entry->functions), "groups", digests_json(&entry->groups),
-                     "tickets", tickets_json(&entry->tickets), "signature_valid", signature_valid);
+                     "tags", digests_json(&entry->tags),
+                     "streams", digests_json(&entry->streams),
+                     "functions", digests_json(&entry->functions),
+                     "groups", digests_json(&entry->groups),
+                     "tickets", tickets_json(&entry->tickets),
+                     "signature_valid", signature_valid);
+    /* clang-format on */
 }

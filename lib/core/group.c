@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "wire/close_code.h"
+
+#define REPORT_RETRY_MS 1000 /* of a failure that could not be reported for want of memory */
 
 /* ---- from raft to bonds */
 
-/* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on any
- * network. `after` stays: nothing leaves before its record is on disk. */
+/* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on
+ * any network. `after` stays: nothing leaves before its record is on disk. */
 static void route(struct msk_group *group, struct msk_actions *out, size_t from)
 {
     size_t kept = from;
@@ -104,17 +105,16 @@ static int make_parts(struct msk_group *group, const struct msk_saved *saved, ui
 {
     const struct msk_peer_entry *own = &group->host->own->signed_entry.entry;
     const struct msk_mesh_events events = {group, on_bonded, on_unbonded, on_heard, on_raft};
-    const struct msk_mesh_config mesh = {
-        .bond = {.group_id = group->config.id,
-                 .key = group->config.key,
-                 .self = own->address.peer_id,
-                 .network_id = own->network,
-                 .heartbeat_interval_ms = group->config.heartbeat_interval_ms,
-                 .heartbeat_jitter_ms = group->config.heartbeat_jitter_ms,
-                 .max_missed_heartbeats = group->config.max_missed_heartbeats},
-        .validators = group->config.validators,
-        .validator_count = group->config.validator_count,
-        .seed = seed};
+    const struct msk_mesh_config mesh = {.bond = {.group_id = group->config.id,
+                                                  .key = group->config.key,
+                                                  .self = own->address.peer_id,
+                                                  .network_id = own->network,
+                                                  .heartbeat_interval_ms = group->config.heartbeat_interval_ms,
+                                                  .heartbeat_jitter_ms = group->config.heartbeat_jitter_ms,
+                                                  .max_missed_heartbeats = group->config.max_missed_heartbeats},
+                                         .validators = group->config.validators,
+                                         .validator_count = group->config.validator_count,
+                                         .seed = seed};
     group->mesh = msk_mesh_new(group->host, &events, &mesh);
     struct msk_raft_config *raft = &group->config.raft;
     raft->group = group->config.id;
@@ -172,8 +172,9 @@ void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_act
 {
     const struct msk_group_config *config = &group->config;
     struct msk_digest_seq signatures = validator_signatures(config);
-    MSK_EMIT(out, &config->id, GROUP_JOINED, MSK_F_DIGEST("id", &config->id), MSK_F_TEXT("key_source", config->key_source),
-             MSK_F_TEXT("machine", config->machine), MSK_F_DIGEST("consensus_digest", &config->consensus_digest),
+    MSK_EMIT(out, &config->id, GROUP_JOINED, MSK_F_DIGEST("id", &config->id),
+             MSK_F_TEXT("key_source", config->key_source), MSK_F_TEXT("machine", config->machine),
+             MSK_F_DIGEST("consensus_digest", &config->consensus_digest),
              MSK_F_DIGEST("machine_signature", &config->machine_signature),
              MSK_F_DIGEST("sync_signature", &config->sync_signature), MSK_F_DIGESTS("validators", signatures));
     msk_free(signatures.items);
@@ -201,15 +202,23 @@ void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out
     out->error = pending;
 }
 
-void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+static void report_failure(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
     struct msk_raft_status status;
     msk_raft_status(group->raft, &status);
+    int pending = msk_group_begin(out);
+    MSK_EMIT(out, &group->config.id, GROUP_FAILED, MSK_F_TEXT("reason", group->failed),
+             MSK_F_CURSOR("committed", status.committed));
+    group->report_ms = out->error ? now.mono_ms + REPORT_RETRY_MS : MSK_NEVER;
+    out->error = pending;
+}
+
+void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
+{
     group->failed = msk_error_sentence(group->broken);
     msk_raft_stop(group->raft, "the group failed", out);
     msk_mesh_close(group->mesh, now, false, out);
-    MSK_EMIT(out, &group->config.id, GROUP_FAILED, MSK_F_TEXT("reason", group->failed),
-             MSK_F_CURSOR("committed", status.committed));
+    report_failure(group, now, out);
 }
 
 /* ---- commands and queries, machines */
@@ -253,6 +262,11 @@ void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t s
 
 void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
+    if (group->failed) {
+        if (group->report_ms <= now.mono_ms)
+            report_failure(group, now, out);
+        return;
+    }
     msk_mesh_tick(group->mesh, now, out);
     if (msk_raft_deadline(group->raft) > now.mono_ms)
         return;
@@ -263,6 +277,8 @@ void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_acti
 
 uint64_t msk_group_deadline(const struct msk_group *group)
 {
+    if (group->failed)
+        return group->report_ms;
     uint64_t mesh_ms = msk_mesh_deadline(group->mesh), raft_ms = msk_raft_deadline(group->raft);
     return mesh_ms < raft_ms ? mesh_ms : raft_ms;
 }

@@ -10,8 +10,10 @@ struct msk_group {
     const struct msk_host *host;
     struct msk_mesh *mesh;
     struct msk_raft *raft;
-    int broken;         /* actions of it got lost (MSK_E_*): it is to be failed */
-    const char *failed; /* an internal error stopped it: why. Its bonds are closed, its id is withdrawn; NULL: it runs */
+    int broken; /* actions of it got lost (MSK_E_*): it is to be failed */
+    const char
+        *failed; /* an internal error stopped it: why. Its bonds are closed, its id is withdrawn; NULL: it runs */
+    uint64_t report_ms; /* failed: when to try again to say so, since that takes memory too; MSK_NEVER: it was said */
 };
 
 /* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `saved` as in msk_node_join. */
@@ -25,11 +27,12 @@ void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_act
 /* Depart: told to each bond, flushed, then closed with 102. */
 void msk_group_leave(struct msk_group *group, struct msk_now now, struct msk_actions *out);
 
-/* Around everything asked of a group: actions that get lost meanwhile are its own. `pending` is what was lost before. */
+/* Around everything asked of a group: actions that get lost meanwhile are its own. `pending` is what was lost before.
+ */
 int msk_group_begin(struct msk_actions *out);
 void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out);
 
-/* Stop a broken group: close its bonds with 102, and report. */
+/* Stop a broken group: close its bonds with 102, and report. From then on only time is of interest to it. */
 void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out);
 
 /* One call from outside that its raft answers (node.h): what comes of it is routed. */

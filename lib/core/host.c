@@ -1,5 +1,18 @@
 #include "core/host.h"
 
+#define CLOCK_SKEW_MS 2000
+
+void msk_watch_clock(struct msk_now now, const struct msk_signed_peer_entry *entry, const char *source, bool *reported,
+                     struct msk_actions *out)
+{
+    int64_t skew_ms = entry->entry.version.updated_ms - now.wall_ms;
+    if (*reported || (skew_ms < CLOCK_SKEW_MS && skew_ms > -CLOCK_SKEW_MS))
+        return;
+    *reported = true;
+    MSK_EMIT(out, NULL, CLOCK_SKEW, MSK_F_DIGEST("peer", &entry->entry.address.peer_id),
+             MSK_F_I64("estimate_ms", skew_ms), MSK_F_TEXT("source", source));
+}
+
 uint64_t msk_head_start_ms(const struct msk_host *host, const struct msk_digest *peer, enum msk_turn turn)
 {
     const struct msk_digest *self = &host->own->signed_entry.entry.address.peer_id;

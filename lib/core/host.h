@@ -34,6 +34,11 @@ struct msk_host {
     void (*refresh)(void *node, struct msk_now now, struct msk_actions *out);
 };
 
+/* An entry that its owner signed just now tells how far its clock is from ours: report (CLOCK_SKEW) more than two
+ * seconds, once for each `*reported`. `source` is where it was seen. groups.md 8.1. */
+void msk_watch_clock(struct msk_now now, const struct msk_signed_peer_entry *entry, const char *source, bool *reported,
+                     struct msk_actions *out);
+
 /* How long we let `peer` go first: 0 or MSK_HEAD_START_MS. */
 uint64_t msk_head_start_ms(const struct msk_host *host, const struct msk_digest *peer, enum msk_turn turn);
 
@@ -43,7 +48,8 @@ struct msk_link *msk_host_dial(const struct msk_host *host, const struct msk_dig
                                const struct msk_transport_addr_set *addresses, enum msk_link_owner owner,
                                struct msk_actions *out);
 
-/* The first MSK_DIAL_ADDRESSES_MAX IP addresses into `out`; how many there are. Relays cannot be dialled (transport.md). */
+/* The first MSK_DIAL_ADDRESSES_MAX IP addresses into `out`; how many there are. Relays cannot be dialled
+ * (transport.md). */
 size_t msk_ip_addresses(const struct msk_transport_addr_set *addresses, struct msk_transport_addr *out);
 
 /* Close a link with a code and forget it. */

@@ -33,8 +33,8 @@ struct msk_link_close {
     enum msk_closed_by by;
     uint64_t code;      /* application code where by is PEER or LOCAL */
     const char *detail; /* for people: transport error, TLS alert, "stream ended inside a frame"; may be NULL */
-    /* The stream ended while the connection stands. The node then answers with a MSK_ACTION_CLOSE, whose code depends on
-     * what was awaited (wire.md 3.2). */
+    /* The stream ended while the connection stands. The node then answers with a MSK_ACTION_CLOSE, whose code depends
+     * on what was awaited (wire.md 3.2). */
     bool stream_ended;
     bool inside_frame; /* it was reset, or finished in the middle of a frame */
 };

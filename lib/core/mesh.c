@@ -7,6 +7,9 @@
 #include "core/mesh_parts.h"
 #include "wire/close_code.h"
 
+#define UPDATE_STEP_MS      100  /* a refreshed entry goes from one member to the next after this */
+#define UPDATE_ROUND_MAX_MS 2000 /* and has gone round after this, however many they are */
+
 struct msk_mesh *msk_mesh_new(const struct msk_host *host, const struct msk_mesh_events *events,
                               const struct msk_mesh_config *config)
 {
@@ -16,7 +19,7 @@ struct msk_mesh *msk_mesh_new(const struct msk_host *host, const struct msk_mesh
     mesh->host = host;
     mesh->events = *events;
     mesh->config = *config;
-    mesh->tickets_due_ms = mesh->pairs_due_ms = MSK_NEVER;
+    mesh->tickets_due_ms = mesh->pairs_due_ms = mesh->updates_due_ms = MSK_NEVER;
     msk_random_seed(&mesh->random, config->seed);
     return mesh;
 }
@@ -79,15 +82,16 @@ static void remove_at(struct msk_mesh *mesh, size_t at)
     memmove(&mesh->members[at], &mesh->members[at + 1], (mesh->member_count - at) * sizeof(struct msk_member *));
 }
 
-/* Room for one more, at the cost of a stranger that we tried in vain most often. */
-static bool make_room(struct msk_mesh *mesh)
+/* Room for one more, at the cost of a stranger that we tried in vain most often; for somebody who came to us (`urgent`)
+ * also of one that we have not tried yet. */
+static bool make_room(struct msk_mesh *mesh, bool urgent)
 {
     if (mesh->member_count < MSK_MEMBERS_MAX)
         return true;
     size_t worst = SIZE_MAX;
     for (size_t i = 0; i < mesh->member_count; i++) {
         const struct msk_member *member = mesh->members[i];
-        if (idle(member) && !member->proven && member->attempts > 0 &&
+        if (idle(member) && !member->proven && (urgent || member->attempts > 0) &&
             (worst == SIZE_MAX || member->attempts > mesh->members[worst]->attempts))
             worst = i;
     }
@@ -109,9 +113,9 @@ static bool reserve(struct msk_mesh *mesh)
     return true;
 }
 
-static struct msk_member *add(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
+static struct msk_member *add(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry, bool urgent)
 {
-    if (!make_room(mesh) || !reserve(mesh))
+    if (!make_room(mesh, urgent) || !reserve(mesh))
         return NULL;
     struct msk_member *member = msk_calloc(1, sizeof *member);
     if (!member)
@@ -145,11 +149,11 @@ static void take_entry(struct msk_member *member, const struct msk_signed_peer_e
     member->entry = copy;
 }
 
-struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
+struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry, bool urgent)
 {
     struct msk_member *member = msk_member_find(mesh, &entry->entry.address.peer_id);
     if (!member)
-        return add(mesh, entry);
+        return add(mesh, entry, urgent);
     if (is_newer(entry, member->entry))
         take_entry(member, entry);
     return member;
@@ -157,7 +161,7 @@ struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_
 
 /* ---- entries */
 
-static bool lists_us(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
+bool msk_member_lists_group(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry)
 {
     return msk_digest_equal(&entry->entry.network, &mesh->config.bond.network_id) &&
            msk_peer_entry_lists_group(&entry->entry, &mesh->config.bond.group_id);
@@ -172,7 +176,8 @@ static void lift_wait(struct msk_mesh *mesh, struct msk_now now, struct msk_memb
         return;
     member->introduced = false;
     member->rebuffs = member->unknown = 0;
-    if (member->wait == MSK_WAIT_QUARANTINE && now.mono_ms + MSK_QUARANTINE_MS >= member->due_ms + MSK_QUARANTINE_LIFT_MS)
+    if (member->wait == MSK_WAIT_QUARANTINE &&
+        now.mono_ms + MSK_QUARANTINE_MS >= member->due_ms + MSK_QUARANTINE_LIFT_MS)
         msk_member_plan(member, MSK_WAIT_DUE, now.mono_ms + msk_random_below(&mesh->random, MSK_QUARANTINE_LIFT_MS),
                         "catalog");
 }
@@ -192,10 +197,10 @@ void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct m
 {
     const struct msk_digest *peer = &entry->entry.address.peer_id;
     struct msk_member *member = msk_member_find(mesh, peer);
-    if (msk_digest_equal(peer, &mesh->config.bond.self) || (!member && !lists_us(mesh, entry)))
+    if (msk_digest_equal(peer, &mesh->config.bond.self) || (!member && !msk_member_lists_group(mesh, entry)))
         return;
     struct msk_entry_version known = member ? member->entry->entry.version : (struct msk_entry_version){0, 0};
-    member = msk_member_of(mesh, entry);
+    member = msk_member_of(mesh, entry, false);
     if (!member)
         return;
     bool newer = msk_entry_version_compare(&member->entry->entry.version, &known) > 0;
@@ -204,7 +209,7 @@ void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct m
             msk_mesh_end(mesh, now, member, MSK_CLOSE_NOT_ALLOWED, false, out);
         return;
     }
-    if (!lists_us(mesh, member->entry)) {
+    if (!msk_member_lists_group(mesh, member->entry)) {
         msk_member_plan(member, MSK_WAIT_ENTRY, MSK_NEVER, NULL);
         return;
     }
@@ -251,17 +256,50 @@ void msk_mesh_start(struct msk_mesh *mesh, struct msk_now now, struct msk_action
     msk_mesh_own_tickets(mesh, now, out);
 }
 
+static void send_update(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
+{
+    member->outdated = false;
+    msk_bond_send_entry(member->bond, MSK_BOND_PEER_ENTRY_UPDATE, &mesh->host->own->signed_entry, out);
+}
+
+/* One of those who still lack our refreshed entry gets it. */
+static void update_next(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
+{
+    struct msk_member *next = NULL;
+    size_t left = 0;
+    for (size_t i = 0; i < mesh->member_count; i++) {
+        struct msk_member *member = mesh->members[i];
+        bool waits = member->bond && member->outdated;
+        if (waits && !next)
+            next = member;
+        left += waits;
+    }
+    mesh->updates_due_ms = left > 1 ? now.mono_ms + mesh->updates_step_ms : MSK_NEVER;
+    if (next)
+        send_update(mesh, next, out);
+}
+
+/* News go to everybody at once. A mere refresh goes round: it makes members of the reference dial whom they lack a bond
+ * with, and two that lack each other's and dial at the same moment close both connections again (groups.md 2.6). */
 void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool content, struct msk_actions *out)
 {
     for (size_t i = 0; i < mesh->member_count; i++) {
         struct msk_member *member = mesh->members[i];
-        if (member->bond)
-            msk_bond_send_entry(member->bond, MSK_BOND_PEER_ENTRY_UPDATE, &mesh->host->own->signed_entry, out);
+        if (member->bond && content)
+            send_update(mesh, member, out);
+        else if (member->bond)
+            member->outdated = true;
         else if (content && member->wait == MSK_WAIT_TICKET && !member->dial)
             msk_member_plan(member, MSK_WAIT_DUE, now.mono_ms, "redial");
     }
-    if (content)
+    if (content) {
+        mesh->updates_due_ms = MSK_NEVER;
         msk_mesh_own_tickets(mesh, now, out);
+    } else {
+        uint64_t step_ms = mesh->bond_count > 0 ? UPDATE_ROUND_MAX_MS / mesh->bond_count : 0;
+        mesh->updates_step_ms = step_ms < UPDATE_STEP_MS ? step_ms : UPDATE_STEP_MS;
+        update_next(mesh, now, out);
+    }
 }
 
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out)
@@ -343,6 +381,8 @@ void msk_mesh_tick(struct msk_mesh *mesh, struct msk_now now, struct msk_actions
         msk_mesh_tickets_due(mesh, now, out);
     if (mesh->pairs_due_ms <= now.mono_ms)
         msk_mesh_pairs_due(mesh, now, out);
+    if (mesh->updates_due_ms <= now.mono_ms)
+        update_next(mesh, now, out);
     for (size_t i = mesh->member_count; i > 0; i--)
         if (is_forgettable(mesh, now, mesh->members[i - 1]))
             remove_at(mesh, i - 1);
@@ -369,7 +409,7 @@ static uint64_t member_deadline(const struct msk_member *member)
 
 uint64_t msk_mesh_deadline(const struct msk_mesh *mesh)
 {
-    uint64_t deadline_ms = earlier(mesh->tickets_due_ms, mesh->pairs_due_ms);
+    uint64_t deadline_ms = earlier(earlier(mesh->tickets_due_ms, mesh->pairs_due_ms), mesh->updates_due_ms);
     for (size_t i = 0; i < mesh->member_count; i++)
         deadline_ms = earlier(deadline_ms, member_deadline(mesh->members[i]));
     return deadline_ms;

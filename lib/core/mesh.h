@@ -19,17 +19,17 @@
 #include "core/bond.h"
 #include "crypto/jwt_validator.h"
 
-#define MSK_MEMBERS_MAX         256  /* known peers of one group, bonded or not */
-#define MSK_DIALS_MAX           64   /* under way in one group */
-#define MSK_CONNECT_TIMEOUT_MS  3000
-#define MSK_SPARE_MS            2000 /* groups.md 2.6, rule 4 */
-#define MSK_PROBE_INTERVAL_MS   1000
-#define MSK_PROBE_PERIOD_MS     600000  /* since the bond was lost */
-#define MSK_MEMBER_MEMORY_MS    3600000 /* a lost member that is no longer in the catalog is forgotten after this */
-#define MSK_UNKNOWN_RETRIES     3    /* groups.md 2.5, 401 */
-#define MSK_REBUFFS_MAX         6    /* reachable, but no member: then quarantine (W-33) */
-#define MSK_QUARANTINE_MS       600000
-#define MSK_QUARANTINE_LIFT_MS  15000 /* a restarted peer leaves quarantine, but not more often than this */
+#define MSK_MEMBERS_MAX        256 /* known peers of one group, bonded or not */
+#define MSK_DIALS_MAX          64  /* under way in one group */
+#define MSK_CONNECT_TIMEOUT_MS 3000
+#define MSK_SPARE_MS           2000 /* groups.md 2.6, rule 4 */
+#define MSK_PROBE_INTERVAL_MS  1000
+#define MSK_PROBE_PERIOD_MS    600000  /* since the bond was lost */
+#define MSK_MEMBER_MEMORY_MS   3600000 /* a lost member that is no longer in the catalog is forgotten after this */
+#define MSK_UNKNOWN_RETRIES    3       /* groups.md 2.5, 401 */
+#define MSK_REBUFFS_MAX        6       /* reachable, but no member: then quarantine (W-33) */
+#define MSK_QUARANTINE_MS      600000
+#define MSK_QUARANTINE_LIFT_MS 15000 /* a restarted peer leaves quarantine, but not more often than this */
 
 /* What a mesh tells its group. */
 struct msk_mesh_events {
@@ -72,8 +72,8 @@ void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool conten
 /* Close everything with 102; with `depart`, a Departure goes first and is flushed (groups.md 2.10). */
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out);
 
-/* An accepted connection said HandshakeStart for this group: checks 7 to 12 of groups.md 2.4. `entry` is the remote's in
- * the catalog. The link becomes the mesh's or is closed. */
+/* An accepted connection said HandshakeStart for this group: checks 7 to 12 of groups.md 2.4. `entry` is the remote's
+ * in the catalog. The link becomes the mesh's or is closed. */
 void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out);

@@ -11,9 +11,8 @@
 #include "wire/close_code.h"
 #include "wire/frame.h"
 
-#define DECODED_PER_BYTE 16          /* memory a decoded message may take for each byte received */
+#define DECODED_PER_BYTE 16 /* memory a decoded message may take for each byte received */
 #define DECODED_MIN      (64u << 10)
-#define CLOCK_SKEW_MS    2000 /* reported above this (groups.md 8.1) */
 
 struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now)
 {
@@ -180,12 +179,12 @@ void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bon
 
 /* ---- accepting (groups.md 2.4) */
 
-/* The peer's process is another than the one we are bonded with, and that bond has been silent as long as no living one
- * is: it is dead, whatever its timer says. */
-static bool has_restarted(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member)
+/* The process that dials began after our bond with the peer did: that bond is dead, whatever its timer says. Two signs,
+ * since clocks differ and the entry we had when the bond began may have been of an older process still. */
+static bool has_restarted(const struct msk_member *member)
 {
-    return member->bond && member->entry->entry.version.started_ms > member->bond_started_ms &&
-           now.mono_ms - member->bond->heard_ms > mesh->config.bond.heartbeat_interval_ms;
+    int64_t started_ms = member->entry->entry.version.started_ms;
+    return member->bond && started_ms > member->bond_started_ms && started_ms > member->bond->opened_wall_ms;
 }
 
 /* Check 7. A bond that is there refuses a second one, unless both may just have dialled at once (2.6, rule 2), or it
@@ -231,15 +230,16 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out)
 {
-    struct msk_member *member = msk_member_of(mesh, entry);
+    struct msk_member *member = msk_member_of(mesh, entry, true);
     struct msk_bond *bond = member ? msk_mesh_new_bond(member, link, now) : NULL;
     if (!bond) {
         reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "7", out);
         return;
     }
     const char *check = "7";
-    bool restarted = has_restarted(mesh, now, member);
-    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out) : MSK_CLOSE_ALREADY_BONDED;
+    bool restarted = has_restarted(member);
+    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out)
+                                                       : MSK_CLOSE_ALREADY_BONDED;
     if (code) {
         msk_free(bond);
         reject(mesh, link, code, check, out);
@@ -261,7 +261,8 @@ static void violation(struct msk_mesh *mesh, struct msk_now now, struct msk_bond
 {
     char text[MSK_ERROR_TEXT_MAX + 64], prefix[2 * 16 + 1];
     msk_hex_encode(MSK_BYTES(frame.data, frame.len < 16 ? frame.len : 16), prefix);
-    snprintf(text, sizeof text, "%s (frame of %zu bytes: %s%s)", detail, frame.len, prefix, frame.len > 16 ? "..." : "");
+    snprintf(text, sizeof text, "%s (frame of %zu bytes: %s%s)", detail, frame.len, prefix,
+             frame.len > 16 ? "..." : "");
     struct msk_member *member = bond->peer;
     MSK_EMIT(out, &mesh->config.bond.group_id, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_TEXT("detail", text));
@@ -309,18 +310,6 @@ static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bo
     msk_mesh_listed(mesh, now, &end->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
-/* An entry this fresh tells how far its owner's clock is from ours. */
-static void watch_clock(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                        const struct msk_signed_peer_entry *entry, struct msk_actions *out)
-{
-    int64_t skew_ms = entry->entry.version.updated_ms - now.wall_ms;
-    if (member->skew_reported || (skew_ms < CLOCK_SKEW_MS && skew_ms > -CLOCK_SKEW_MS))
-        return;
-    member->skew_reported = true;
-    MSK_EMIT(out, &mesh->config.bond.group_id, CLOCK_SKEW, MSK_F_DIGEST("peer", &member->peer),
-             MSK_F_I64("estimate_ms", skew_ms), MSK_F_TEXT("source", "entry"));
-}
-
 /* groups.md 2.9. Only the peer's own entry counts (W-17). */
 static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
                            const struct msk_signed_peer_entry *entry, struct msk_actions *out)
@@ -337,7 +326,7 @@ static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk
         mesh->host->learn(mesh->host->node, now, entry, MSK_SOURCE_UPDATE, MSK_TURN_BY_ID, out);
     MSK_EMIT(out, &mesh->config.bond.group_id, PEER_ENTRY_UPDATE, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_TEXT("version", version), MSK_F_TEXT("outcome", msk_catalog_outcome_text(outcome)));
-    watch_clock(mesh, now, member, entry, out);
+    msk_watch_clock(now, entry, "PeerEntryUpdate", &member->skew_reported, out);
     member->bond_started_ms = member->entry->entry.version.started_ms;
 }
 
@@ -352,7 +341,7 @@ static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *
     case MSK_BOND_PONG:
         break;
     case MSK_BOND_DEPARTURE:
-        msk_mesh_end(mesh, now, member, MSK_CLOSE_CANCELLED, false, out);
+        msk_mesh_departed(mesh, now, member, out);
         break;
     case MSK_BOND_PEER_ENTRY_UPDATE:
         receive_update(mesh, now, bond, frame, &message->entry, out);
@@ -405,23 +394,25 @@ size_t msk_mesh_frame_max(const struct msk_link *link)
 /* ---- ending */
 
 static void report_closed(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member,
-                          enum msk_closed_by by, uint64_t code, const char *phrase, struct msk_actions *out)
+                          enum msk_closed_by by, uint64_t code, const char *detail, struct msk_actions *out)
 {
+    const char *name = by == MSK_CLOSED_TRANSPORT ? "" : msk_close_name(code);
+    const char *phrase = *name ? name : detail ? detail : "connection lost";
     const struct msk_bond *bond = member->bond;
     MSK_EMIT(out, &mesh->config.bond.group_id, BOND_CLOSED, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_DIGEST("bond", &bond->id), MSK_F_U64("code", code), MSK_F_TEXT("phrase", phrase),
              MSK_F_TEXT("by", msk_closed_by_name(by)), MSK_F_U64("lifetime_ms", now.mono_ms - bond->opened_ms),
              MSK_F_U64("last_recv_ms", now.mono_ms - bond->heard_ms), MSK_F_U64("missed", bond->missed),
              MSK_F_U64("bytes_in", bond->bytes_in), MSK_F_U64("bytes_out", bond->bytes_out),
-             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out));
+             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out),
+             MSK_F_TEXT("detail", detail));
 }
 
 /* The member has no connection left. Its links are dealt with already. */
 static void become_unbonded(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
                             uint64_t code, const char *detail, struct msk_actions *out)
 {
-    const char *phrase = by != MSK_CLOSED_TRANSPORT && *msk_close_name(code) ? msk_close_name(code) : detail;
-    report_closed(mesh, now, member, by, code, phrase ? phrase : "connection lost", out);
+    report_closed(mesh, now, member, by, code, detail, out);
     msk_free(member->bond);
     member->bond = NULL;
     member->lost_ms = now.mono_ms;
@@ -433,8 +424,9 @@ static void become_unbonded(struct msk_mesh *mesh, struct msk_now now, struct ms
         (void)msk_member_redial(mesh, now, member, now.mono_ms, by, code, out);
 }
 
-void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
-                  struct msk_actions *out)
+/* Close bond and spare; `by` is who is reported as the cause. */
+static void end_bond(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, enum msk_closed_by by,
+                     uint64_t code, bool flush, struct msk_actions *out)
 {
     if (member->spare) {
         msk_host_close(mesh->host, member->spare->link, code, false, out);
@@ -442,7 +434,18 @@ void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *
         member->spare = NULL;
     }
     msk_host_close(mesh->host, member->bond->link, code, flush, out);
-    become_unbonded(mesh, now, member, MSK_CLOSED_LOCAL, code, NULL, out);
+    become_unbonded(mesh, now, member, by, code, NULL, out);
+}
+
+void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
+                  struct msk_actions *out)
+{
+    end_bond(mesh, now, member, MSK_CLOSED_LOCAL, code, flush, out);
+}
+
+void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
+{
+    end_bond(mesh, now, member, MSK_CLOSED_PEER, MSK_CLOSE_CANCELLED, false, out);
 }
 
 void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,

@@ -17,7 +17,7 @@
 static const struct redial_rule {
     enum msk_wait wait;
     uint32_t from_ms, to_ms, most_ms; /* most_ms 0: not by time */
-    bool loud; /* somebody should look into it */
+    bool loud;                        /* somebody should look into it */
 } redial_rules[] = {
     [MSK_RETRY_DONE] = {MSK_WAIT_DUE, 400, 600, 15000, false},
     [MSK_RETRY_BACKOFF] = {MSK_WAIT_DUE, 400, 600, 15000, false},
@@ -51,7 +51,8 @@ void msk_member_plan(struct msk_member *member, enum msk_wait wait, uint64_t due
 
 /* ---- starting */
 
-/* Before anything is sent: groups.md 2.3, step 1, and what a C node can dial at all. NULL: nothing stands in the way. */
+/* Before anything is sent: groups.md 2.3, step 1, and what a C node can dial at all. NULL: nothing stands in the way.
+ */
 static const char *obstacle(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                             struct msk_actions *out)
 {
@@ -76,8 +77,8 @@ static bool introduce(struct msk_mesh *mesh, struct msk_now now, struct msk_memb
     return true;
 }
 
-/* A member that fell silent is given up quickly, to be tried again at once: after a partition the next first packet must
- * not be long in coming. */
+/* A member that fell silent is given up quickly, to be tried again at once: after a partition the next first packet
+ * must not be long in coming. */
 static bool is_probe(const struct msk_member *member, struct msk_now now)
 {
     return member->proven && now.mono_ms - member->lost_ms < MSK_PROBE_PERIOD_MS;
@@ -112,9 +113,12 @@ static void report_failure(const struct msk_mesh *mesh, const struct msk_member 
         snprintf(next, sizeof next, "again in %llu ms", (unsigned long long)retry_ms);
         retry = MSK_F_U64("retry_in_ms", retry_ms);
     }
-    const struct msk_field fields[] = {MSK_F_DIGEST("peer", &member->peer), MSK_F_TEXT("stage", member->last_stage),
-                                       MSK_F_U64("code", member->last_code), MSK_F_TEXT("phrase", phrase),
-                                       retry, MSK_F_TEXT("next", next)};
+    const struct msk_field fields[] = {MSK_F_DIGEST("peer", &member->peer),
+                                       MSK_F_TEXT("stage", member->last_stage),
+                                       MSK_F_U64("code", member->last_code),
+                                       MSK_F_TEXT("phrase", phrase),
+                                       retry,
+                                       MSK_F_TEXT("next", next)};
     msk_act_event(out, &mesh->config.bond.group_id, loud ? MSK_EVENT_DIAL_REFUSED : MSK_EVENT_DIAL_FAILED, fields,
                   sizeof fields / sizeof fields[0]);
 }
@@ -192,7 +196,8 @@ static uint64_t wait_ms(struct msk_mesh *mesh, struct msk_now now, const struct 
                         const struct redial_rule *rule)
 {
     uint64_t most_ms = rule->most_ms;
-    if (rule == &redial_rules[MSK_RETRY_BACKOFF] && is_probe(member, now) && member->last_code != MSK_CLOSE_GROUP_NOT_FOUND)
+    if (rule == &redial_rules[MSK_RETRY_BACKOFF] && is_probe(member, now) &&
+        member->last_code != MSK_CLOSE_GROUP_NOT_FOUND)
         most_ms = MSK_PROBE_INTERVAL_MS;
     uint32_t doublings = member->attempts > 1 ? member->attempts - 1 : 0;
     uint64_t first_ms = rule->from_ms + msk_random_below(&mesh->random, rule->to_ms - rule->from_ms + 1);
@@ -226,6 +231,10 @@ uint64_t msk_member_redial(struct msk_mesh *mesh, struct msk_now now, struct msk
                            enum msk_closed_by by, uint64_t code, struct msk_actions *out)
 {
     const struct redial_rule *rule = rule_for(by, code);
+    if (!msk_member_lists_group(mesh, member->entry)) { /* it left, and said so */
+        msk_member_plan(member, MSK_WAIT_ENTRY, MSK_NEVER, "catalog");
+        return MSK_NEVER;
+    }
     member->trigger = "redial";
     if (rule == &redial_rules[MSK_RETRY_SYNC] && unknown_peer(mesh, now, member, out))
         return member->due_ms - now.mono_ms;

@@ -22,6 +22,7 @@ static json_t *bond_json(const struct msk_mesh *mesh, struct msk_now now, const 
 {
     char peer[MSK_DIGEST_TEXT_SIZE], id[MSK_DIGEST_TEXT_SIZE], address[MSK_SOCKET_TEXT_SIZE];
     const struct msk_bond *bond = member->bond;
+    /* clang-format off */
     return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
                      "peer", msk_digest_text(&member->peer, peer),
                      "address", msk_socket_addr_text(&bond->link->info.remote, address),
@@ -32,9 +33,12 @@ static json_t *bond_json(const struct msk_mesh *mesh, struct msk_now now, const 
                      "bond", msk_digest_text(&bond->id, id),
                      "last_recv_ms", (json_int_t)(now.mono_ms - bond->heard_ms),
                      "missed", (json_int_t)bond->missed,
-                     "frames_in", (json_int_t)bond->frames_in, "frames_out", (json_int_t)bond->frames_out,
-                     "bytes_in", (json_int_t)bond->bytes_in, "bytes_out", (json_int_t)bond->bytes_out,
+                     "frames_in", (json_int_t)bond->frames_in,
+                     "frames_out", (json_int_t)bond->frames_out,
+                     "bytes_in", (json_int_t)bond->bytes_in,
+                     "bytes_out", (json_int_t)bond->bytes_out,
                      "spare", member->spare != NULL);
+    /* clang-format on */
 }
 
 static const char *state_name(const struct msk_member *member)
@@ -51,6 +55,7 @@ static json_t *unbonded_json(struct msk_now now, const struct msk_member *member
     char peer[MSK_DIGEST_TEXT_SIZE];
     bool timed = !member->dial && member->wait != MSK_WAIT_NOTHING && member->due_ms != MSK_NEVER;
     uint64_t retry_ms = timed && member->due_ms > now.mono_ms ? member->due_ms - now.mono_ms : 0;
+    /* clang-format off */
     return json_pack("{s:s, s:s, s:I, s:o, s:s?, s:I, s:s}",
                      "peer", msk_digest_text(&member->peer, peer),
                      "state", state_name(member),
@@ -59,6 +64,7 @@ static json_t *unbonded_json(struct msk_now now, const struct msk_member *member
                      "last_stage", member->last_stage,
                      "code", (json_int_t)member->last_code,
                      "name", msk_close_name(member->last_code));
+    /* clang-format on */
 }
 
 /* Appends, or frees the list: a half one would mislead. */

@@ -1,9 +1,9 @@
-/* Who is bonded with whom, as far as members told (groups.md 8.1, mesh_incomplete), and help for pairs that are not: when
- * the version of our entry rises, members of the reference dial again (observed.md).
+/* Who is bonded with whom, as far as members told (groups.md 8.1, mesh_incomplete), and help for pairs that are not:
+ * when the version of our entry rises, members of the reference dial again (observed.md).
  *
- * A new bond is reported by both its ends, the loss of one by nobody; and two members of the reference that dialled each
- * other at once report two bonds and then close both (groups.md 2.6). So we help once after every change that we hear of,
- * and go on where a pair has never reported a bond. */
+ * A new bond is reported by both its ends, the loss of one by nobody; and two members of the reference that dialled
+ * each other at once report two bonds and then close both (groups.md 2.6). So we help once after every change that we
+ * hear of, and go on where a pair has never reported a bond. */
 #include "core/mesh.h"
 
 #include <string.h>
@@ -12,10 +12,10 @@
 #include "core/mesh_parts.h"
 
 /* After a change: for the reports to come in, and for the connections of simultaneous dials to be closed. */
-#define PAIR_GRACE_MS     1000
+#define PAIR_GRACE_MS 1000
 /* While a pair stays incomplete we help again after this, doubling. */
-#define PAIR_HELP_MS      2000
-#define PAIR_HELP_MAX_MS  60000
+#define PAIR_HELP_MS     2000
+#define PAIR_HELP_MAX_MS 60000
 
 /* ---- sets */
 

@@ -7,12 +7,12 @@
 
 /* What a member without a bond and without a dial waits for. */
 enum msk_wait {
-    MSK_WAIT_NOTHING,    /* nothing planned */
-    MSK_WAIT_DUE,        /* dial at due_ms */
-    MSK_WAIT_SYNC,       /* a catalog sync; dial when it is over, at due_ms at the latest */
-    MSK_WAIT_ENTRY,      /* until its entry changes */
-    MSK_WAIT_TICKET,     /* until its entry or ours changes, at due_ms at the latest */
-    MSK_WAIT_QUARANTINE  /* until due_ms, unless it restarts */
+    MSK_WAIT_NOTHING,   /* nothing planned */
+    MSK_WAIT_DUE,       /* dial at due_ms */
+    MSK_WAIT_SYNC,      /* a catalog sync; dial when it is over, at due_ms at the latest */
+    MSK_WAIT_ENTRY,     /* until its entry changes */
+    MSK_WAIT_TICKET,    /* until its entry or ours changes, at due_ms at the latest */
+    MSK_WAIT_QUARANTINE /* until due_ms, unless it restarts */
 };
 
 /* How long tickets hold, of a member or of ourselves. */
@@ -31,21 +31,22 @@ struct msk_member {
     struct msk_digest peer;
     struct msk_signed_peer_entry *entry; /* the newest known, owned */
 
-    struct msk_bond *bond;  /* the one to send on */
-    struct msk_bond *spare; /* a second one, while it is open which will stay (groups.md 2.6) */
-    struct msk_bond *dial;  /* ours, under way */
+    struct msk_bond *bond;   /* the one to send on */
+    struct msk_bond *spare;  /* a second one, while it is open which will stay (groups.md 2.6) */
+    struct msk_bond *dial;   /* ours, under way */
     int64_t bond_started_ms; /* `started` of the process at the other end, as far as known when the bond began */
     uint64_t spare_since_ms;
     uint64_t bond_heard, spare_heard; /* frames received when the spare began */
 
     enum msk_wait wait;
     uint64_t due_ms;
-    const char *trigger; /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
+    const char *trigger;                 /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
     uint32_t attempts, unknown, rebuffs; /* failed dials in a row; of those 401; reachable but no member */
-    bool introduced;     /* a catalog sync came before the dial, or is not needed */
-    bool proven;         /* held a bond in this run */
-    uint64_t lost_ms, rtt_us; /* of the last bond; lost_ms 0: none lost */
-    const char *last_stage;   /* of the last failed dial; NULL: none */
+    bool outdated;       /* lacks our refreshed entry: gets it when its turn comes */
+    bool introduced;                     /* a catalog sync came before the dial, or is not needed */
+    bool proven;                         /* held a bond in this run */
+    uint64_t lost_ms, rtt_us;            /* of the last bond; lost_ms 0: none lost */
+    const char *last_stage;              /* of the last failed dial; NULL: none */
     uint64_t last_code;
 
     struct msk_ticket_watch tickets;
@@ -63,12 +64,15 @@ struct msk_mesh {
     size_t member_count, member_capacity, bond_count, dial_count;
     struct msk_ticket_watch own_tickets;
     uint64_t tickets_due_ms, pairs_due_ms, pairs_wait_ms;
+    uint64_t updates_due_ms, updates_step_ms; /* of a refreshed entry, from member to member */
 };
 
 /* ---- members (mesh.c) */
 struct msk_member *msk_member_find(const struct msk_mesh *mesh, const struct msk_digest *peer);
-/* Made if need be; NULL without memory or room. The entry is copied if newer than the known one. */
-struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
+/* Made if need be; NULL without memory or room, for which `urgent` ones may push others out. The entry is copied if newer
+ * than the known one. */
+struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry, bool urgent);
+bool msk_member_lists_group(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
 /* An entry from wherever: remember it, and dial its peer if that is called for. */
 void msk_mesh_consider(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry *entry,
                        enum msk_turn turn, const char *trigger, struct msk_actions *out);
@@ -98,6 +102,9 @@ void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct
 /* Close bond and spare ourselves. */
 void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, uint64_t code, bool flush,
                   struct msk_actions *out);
+
+/* The peer said that it leaves: the same with 102. */
+void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
 
 /* ---- tickets (mesh_tickets.c) */
 /* Check and remember: whether the member's entry is in order. */

@@ -1,5 +1,5 @@
-/* Tickets on live bonds: checked when a bond begins, when an entry changes, and by time against the wall clock, which may
- * jump (groups.md 2.9, W-32). */
+/* Tickets on live bonds: checked when a bond begins, when an entry changes, and by time against the wall clock, which
+ * may jump (groups.md 2.9, W-32). */
 #include "core/mesh.h"
 
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include "core/mesh_parts.h"
 #include "wire/close_code.h"
 
-#define TICKET_CHECK_MS      60000 /* at least this often */
-#define EXPIRING_MS          60000 /* reported this long before, or with a tenth of the time left */
-#define EXPIRING_PART        10
+#define TICKET_CHECK_MS 60000 /* at least this often */
+#define EXPIRING_MS     60000 /* reported this long before, or with a tenth of the time left */
+#define EXPIRING_PART   10
 
 static int64_t warn_time(int64_t expires_ms, int64_t wall_ms)
 {

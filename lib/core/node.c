@@ -83,7 +83,8 @@ static void report_entry(const struct msk_digest *peer, enum msk_catalog_outcome
         msk_act_event(out, NULL, kind, fields, sizeof fields / sizeof fields[0]);
 }
 
-static void forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason, struct msk_actions *out)
+static void forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason,
+                        struct msk_actions *out)
 {
     MSK_EMIT(out, NULL, ENTRY_REMOVED, MSK_F_DIGEST("peer", peer), MSK_F_TEXT("reason", reason));
     msk_discovery_forgotten(node->discovery, peer, out);
@@ -123,8 +124,8 @@ static enum msk_catalog_outcome on_learn(void *context, struct msk_now now, cons
     const struct msk_signed_peer_entry *known = msk_catalog_find(&node->catalog, now.wall_ms, peer);
     bool restarted = !known || entry->entry.version.started_ms > known->entry.version.started_ms;
     struct msk_digest evicted;
-    enum msk_catalog_outcome outcome = msk_catalog_offer(&node->catalog, now, entry, source,
-                                                         standing_of(node, &entry->entry), &evicted);
+    enum msk_catalog_outcome outcome =
+        msk_catalog_offer(&node->catalog, now, entry, source, standing_of(node, &entry->entry), &evicted);
     report_entry(peer, outcome, source, out);
     if (!msk_digest_is_zero(&evicted))
         forget_peer(node, &evicted, "the catalog is full", out);
@@ -207,7 +208,8 @@ int msk_node_new(const struct msk_node_config *config, struct msk_now now, struc
     int error = make_parts(node, config, now);
     if (error < 0) {
         msk_node_free(node);
-        return msk_fail(err, error, error == MSK_E_LIMIT ? "more than %d bootstrap peers" : "cannot make the node", MSK_BOOTSTRAP_MAX);
+        return msk_fail(err, error, error == MSK_E_LIMIT ? "more than %d bootstrap peers" : "cannot make the node",
+                        MSK_BOOTSTRAP_MAX);
     }
     *out = node;
     return 0;
@@ -291,7 +293,8 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, MSK_E_LIMIT, "a node can be in %d groups", MSK_NODE_GROUPS_MAX);
     int error = check_alias(node, config->alias, err);
     if (error == 0)
-        error = msk_group_new(&node->host, config, saved, msk_random_next(&node->random), &node->sequence, now, &group, err);
+        error =
+            msk_group_new(&node->host, config, saved, msk_random_next(&node->random), &node->sequence, now, &group, err);
     if (error < 0)
         return error;
     error = msk_own_entry_add_group(&node->own, now, &config->id);
@@ -361,8 +364,7 @@ void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions
     msk_discovery_tick(node->discovery, now, out);
     for (size_t i = 0; i < node->group_count; i++) {
         int pending = msk_group_begin(out);
-        if (!node->groups[i]->failed)
-            msk_group_tick(node->groups[i], now, out);
+        msk_group_tick(node->groups[i], now, out);
         msk_group_end(node->groups[i], pending, out);
     }
     msk_node_settle(node, now, out);
@@ -378,7 +380,7 @@ uint64_t msk_node_deadline(const struct msk_node *node)
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
         deadline_ms = candidates[i] < deadline_ms ? candidates[i] : deadline_ms;
     for (size_t i = 0; i < node->group_count; i++) {
-        uint64_t group_ms = node->groups[i]->failed ? MSK_NEVER : msk_group_deadline(node->groups[i]);
+        uint64_t group_ms = msk_group_deadline(node->groups[i]);
         deadline_ms = group_ms < deadline_ms ? group_ms : deadline_ms;
     }
     return deadline_ms;

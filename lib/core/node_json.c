@@ -60,8 +60,10 @@ static json_t *config_json(const struct msk_group_config *config)
         struct msk_digest signature = msk_jwt_validator_signature(config->validators[i]);
         json_array_append_new(validators, digest_json(&signature));
     }
+    /* clang-format off */
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I}",
-                     "key_source", config->key_source, "machine", config->machine,
+                     "key_source", config->key_source,
+                     "machine", config->machine,
                      "consensus_digest", digest_json(&config->consensus_digest),
                      "machine_signature", digest_json(&config->machine_signature),
                      "sync_signature", digest_json(&config->sync_signature),
@@ -74,6 +76,17 @@ static json_t *config_json(const struct msk_group_config *config)
                      "bootstrap_delay_ms", (json_int_t)config->raft.bootstrap_delay_ms,
                      "leadership", preference_names[config->raft.preference],
                      "members", (json_int_t)config->raft.members);
+    /* clang-format on */
+}
+
+/* null, or how far a log replay session is (groups.md 4.2). */
+static json_t *sync_json(const struct msk_raft_status *raft)
+{
+    if (!raft->syncing)
+        return json_null();
+    return json_pack("{s:o, s:I, s:I, s:I, s:I}", "from", optional_json(raft->has_sync_peer, &raft->sync_peer), "to",
+                     (json_int_t)raft->sync_target, "done", (json_int_t)raft->sync_next - 1, "start",
+                     (json_int_t)raft->sync_from, "buffered", (json_int_t)raft->sync_buffered);
 }
 
 json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *id)
@@ -84,20 +97,36 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
         return NULL;
     msk_raft_status(group->raft, &raft);
     int64_t timer_ms = raft.timer_ms == MSK_NEVER ? -1 : (int64_t)raft.timer_ms - (int64_t)now.mono_ms;
-    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:{s:I, s:I}, s:I, s:o, s:o, s:n, s:o, s:o, s:I, s:I}",
-                     "peer_id", digest_json(msk_node_id(node)), "network_id", digest_json(&node->catalog.network_id),
-                     "group_id", digest_json(&group->config.id), "alias", group->config.alias, "failed", group->failed,
-                     "role", msk_role_name(raft.role), "term", (json_int_t)raft.term,
+    /* clang-format off */
+    return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o,"
+                     " s:o, s:o, s:I, s:I, s:I, s:b, s:I, s:I, s:I}",
+                     "peer_id", digest_json(msk_node_id(node)),
+                     "network_id", digest_json(&node->catalog.network_id),
+                     "group_id", digest_json(&group->config.id),
+                     "alias", group->config.alias,
+                     "failed", group->failed,
+                     "role", msk_role_name(raft.role),
+                     "term", (json_int_t)raft.term,
                      "leader", optional_json(raft.has_leader, &raft.leader),
-                     "voted_for", optional_json(raft.has_vote, &raft.vote), "online", raft.online,
-                     "committed", (json_int_t)raft.committed.index, "applied", (json_int_t)raft.applied,
-                     "log", "term", (json_int_t)raft.log.term, "index", (json_int_t)raft.log.index,
+                     "voted_for", optional_json(raft.has_vote, &raft.vote),
+                     "online", raft.online,
+                     "committed", (json_int_t)raft.committed.index,
                      "committed_term", (json_int_t)raft.committed.term,
-                     "bonds", msk_mesh_bonds_json(group->mesh, now), "unbonded", msk_mesh_unbonded_json(group->mesh, now),
-                     "sync",
+                     "applied", (json_int_t)raft.applied,
+                     "log", "term", (json_int_t)raft.log.term, "index", (json_int_t)raft.log.index,
+                     "bonds", msk_mesh_bonds_json(group->mesh, now),
+                     "unbonded", msk_mesh_unbonded_json(group->mesh, now),
+                     "sync", sync_json(&raft),
                      "config", config_json(&group->config),
                      "leader_age_ms", age_json(now, raft.leader_heard_ms),
-                     "timer_ms", (json_int_t)timer_ms, "quorum", (json_int_t)raft.quorum);
+                     "timer_ms", (json_int_t)timer_ms,
+                     "quorum", (json_int_t)raft.quorum,
+                     "lag", (json_int_t)(raft.group_committed - raft.committed.index),
+                     "halted", raft.halted,
+                     "log_bytes", (json_int_t)raft.log_bytes,
+                     "snapshot", (json_int_t)raft.snapshot_index,
+                     "requests", (json_int_t)raft.requests);
+    /* clang-format on */
 }
 
 json_t *msk_node_bonds_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *id)

@@ -19,22 +19,21 @@ static bool is_served(enum msk_alpn alpn)
     return alpn == MSK_ALPN_GROUPS || alpn == MSK_ALPN_SYNC || alpn == MSK_ALPN_PING;
 }
 
-void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_info *info,
-                          struct msk_actions *out)
+/* The link of a connection that stands now; NULL: it is not wanted, and closed. */
+static struct msk_link *link_for(struct msk_node *node, uint64_t number, const struct msk_link_info *info,
+                                 struct msk_actions *out)
 {
-    if (!info->dialled && !is_served(info->alpn)) {
-        msk_act_close(out, number, MSK_CLOSE_INVALID_ALPN, false);
-        return;
-    }
-    struct msk_link *link = node->stopped   ? NULL
-                            : info->dialled ? msk_links_find(&node->links, number)
-                                            : accept_link(node, number, info);
-    if (!link) {
-        msk_act_close(out, number, MSK_CLOSE_CANCELLED, false);
-        return;
-    }
-    link->info = *info;
-    link->open = true;
+    bool served = info->dialled || is_served(info->alpn);
+    struct msk_link *link = node->stopped || !served ? NULL
+                            : info->dialled          ? msk_links_find(&node->links, number)
+                                                     : accept_link(node, number, info);
+    if (!link)
+        msk_act_close(out, number, served ? MSK_CLOSE_CANCELLED : MSK_CLOSE_INVALID_ALPN, false);
+    return link;
+}
+
+static void opened(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_actions *out)
+{
     if (link->owner == MSK_OWNER_ACCEPTOR) {
         msk_node_accept_opened(node, now, link, out);
     } else if (link->owner == MSK_OWNER_DISCOVERY) {
@@ -44,6 +43,17 @@ void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t nu
         int pending = msk_group_begin(out);
         msk_mesh_opened(group->mesh, now, link, out);
         msk_group_end(group, pending, out);
+    }
+}
+
+void msk_node_link_opened(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_info *info,
+                          struct msk_actions *out)
+{
+    struct msk_link *link = link_for(node, number, info, out);
+    if (link) {
+        link->info = *info;
+        link->open = true;
+        opened(node, now, link, out);
     }
     msk_node_settle(node, now, out);
 }
@@ -67,8 +77,8 @@ void msk_node_link_frame(struct msk_node *node, struct msk_now now, uint64_t num
     msk_node_settle(node, now, out);
 }
 
-void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t number, const struct msk_link_close *close,
-                          struct msk_actions *out)
+void msk_node_link_closed(struct msk_node *node, struct msk_now now, uint64_t number,
+                          const struct msk_link_close *close, struct msk_actions *out)
 {
     struct msk_link *link = msk_links_find(&node->links, number);
     if (!link)

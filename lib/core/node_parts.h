@@ -35,8 +35,8 @@ struct msk_node {
 
 struct msk_group *msk_node_group(const struct msk_node *node, const struct msk_digest *id); /* NULL: not joined */
 
-/* At the end of every call from outside: groups whose actions got lost are failed and their ids withdrawn (W-22). What else
- * was lost is forgiven: exchanges and dials end by their own limits. */
+/* At the end of every call from outside: groups whose actions got lost are failed and their ids withdrawn (W-22). What
+ * else was lost is forgiven: exchanges and dials end by their own limits. */
 void msk_node_settle(struct msk_node *node, struct msk_now now, struct msk_actions *out);
 
 /* ---- accepted bond connections (node_accept.c): checks 1 to 6 of groups.md 2.4 */

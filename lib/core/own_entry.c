@@ -6,8 +6,8 @@
 #include "base/alloc.h"
 #include "crypto/identity.h"
 
-/* wire.md 4.3. A clock that was set back far would leave our entry so deep in the future that nobody takes it (D.1): the
- * entry then starts over, as a restarted process's would. */
+/* wire.md 4.3. A clock that was set back far would leave our entry so deep in the future that nobody takes it (D.1):
+ * the entry then starts over, as a restarted process's would. */
 static struct msk_entry_version next_version(struct msk_entry_version version, int64_t wall_ms)
 {
     int64_t updated_ms = (version.updated_ms > wall_ms ? version.updated_ms : wall_ms) + 1;
@@ -111,7 +111,8 @@ static size_t make_address_set(const struct msk_socket_addr *from, size_t count,
     return kept;
 }
 
-static bool same_addresses(const struct msk_transport_addr_set *set, const struct msk_transport_addr *items, size_t count)
+static bool same_addresses(const struct msk_transport_addr_set *set, const struct msk_transport_addr *items,
+                           size_t count)
 {
     if (set->count != count)
         return false;
@@ -145,7 +146,8 @@ int msk_own_entry_set_addresses(struct msk_own_entry *own, struct msk_now now, c
 /* ---- sorted lists of things that begin with a digest: groups, tickets */
 
 /* Where the digest is, or belongs; `*found` tells which. */
-static size_t position_of(const void *items, size_t count, size_t item_size, const struct msk_digest *digest, bool *found)
+static size_t position_of(const void *items, size_t count, size_t item_size, const struct msk_digest *digest,
+                          bool *found)
 {
     size_t at = 0;
     int order = 1;

@@ -17,11 +17,11 @@
 struct msk_own_entry {
     uint8_t secret[MSK_SECRET_LEN];
     struct msk_signed_peer_entry signed_entry; /* always signed; its lists are the arrays below */
-    uint64_t refresh_interval_ms, refresh_ms; /* refresh_ms: mono_ms of the next one */
+    uint64_t refresh_interval_ms, refresh_ms;  /* refresh_ms: mono_ms of the next one */
     struct msk_random random;
     struct msk_transport_addr addresses[MSK_OWN_ADDRESSES_MAX];
-    struct msk_digest groups[MSK_OWN_GROUPS_MAX];            /* ascending */
-    struct msk_ticket_entry tickets[MSK_OWN_TICKETS_MAX];    /* ascending by id; data owned */
+    struct msk_digest groups[MSK_OWN_GROUPS_MAX];         /* ascending */
+    struct msk_ticket_entry tickets[MSK_OWN_TICKETS_MAX]; /* ascending by id; data owned */
 };
 
 /* Without addresses, groups and tickets. The secret is copied. `refresh_interval_ms` 0: the default.

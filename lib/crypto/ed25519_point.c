@@ -83,12 +83,17 @@ static struct element subtract(struct element a, struct element b)
     return carry(a);
 }
 
+/* What reaches 2^255 comes back times 19. Written out: a loop over it takes twice as long. */
 static struct element multiply(struct element a, struct element b)
 {
-    unsigned __int128 sum[5] = {0};
-    for (int i = 0; i < 5; i++)
-        for (int j = 0; j < 5; j++)
-            sum[(i + j) % 5] += (unsigned __int128)a.limb[i] * (i + j < 5 ? b.limb[j] : 19 * b.limb[j]);
+#define M(i, j) (unsigned __int128)a.limb[i] * b.limb[j]
+#define R(i, j) (unsigned __int128)a.limb[i] * (19 * b.limb[j])
+    unsigned __int128 sum[5] = {
+        M(0, 0) + R(1, 4) + R(2, 3) + R(3, 2) + R(4, 1), M(0, 1) + M(1, 0) + R(2, 4) + R(3, 3) + R(4, 2),
+        M(0, 2) + M(1, 1) + M(2, 0) + R(3, 4) + R(4, 3), M(0, 3) + M(1, 2) + M(2, 1) + M(3, 0) + R(4, 4),
+        M(0, 4) + M(1, 3) + M(2, 2) + M(3, 1) + M(4, 0)};
+#undef M
+#undef R
     struct element out;
     unsigned __int128 over = 0;
     for (int i = 0; i < 5; i++) {
@@ -97,7 +102,9 @@ static struct element multiply(struct element a, struct element b)
         over = sum[i] >> 51;
     }
     out.limb[0] += 19 * (uint64_t)over;
-    return carry(out);
+    out.limb[1] += out.limb[0] >> 51;
+    out.limb[0] &= LIMB_MASK;
+    return out;
 }
 
 static struct element square_times(struct element a, int times)

@@ -352,11 +352,11 @@ static int read_object(struct reader *in, struct msk_json *out)
 
 /* ---- values */
 
-static int read_nested(struct reader *in, struct msk_json *out, int (*read)(struct reader *, struct msk_json *))
+static int read_nested(struct reader *in, struct msk_json *out, int (*read_it)(struct reader *, struct msk_json *))
 {
     if (++in->depth > MSK_JSON_DEPTH_MAX)
         return refuse(in, "nested too deep");
-    int rc = read(in, out);
+    int rc = read_it(in, out);
     in->depth--;
     return rc;
 }

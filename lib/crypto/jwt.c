@@ -97,7 +97,7 @@ static void place_other(struct mint *mint, const struct msk_json_member *claim)
 
 static int gather(struct mint *mint, const struct msk_jwt_claims *claims, struct msk_error *err)
 {
-    struct msk_json others;
+    struct msk_json others = {0};
     set_text(mint, ISS, claims->issuer);
     set_text(mint, SUB, claims->subject);
     set_text(mint, AUD, claims->audience);
@@ -122,10 +122,12 @@ static void write_claims(const struct mint *mint, struct msk_builder *out)
         before = ',';
     }
     struct msk_bytes others = msk_builder_view(&mint->others);
-    if (before == '{')
+    if (before == '{') {
         msk_builder_byte(out, '{');
-    size_t skip = before == '{' && others.len ? 1 : 0; /* the comma before the first */
-    msk_builder_append(out, others.data + skip, others.len - skip);
+        if (others.len > 0)
+            others = MSK_BYTES(others.data + 1, others.len - 1); /* without the comma before the first */
+    }
+    msk_builder_append(out, others.data, others.len);
     msk_builder_byte(out, '}');
 }
 
@@ -176,6 +178,67 @@ int msk_jwt_mint(const struct msk_jwt_secret *key, const struct msk_jwt_claims *
     return rc;
 }
 
+/* ---- taking apart */
+
+/* As they are in the token; `message` is what is signed. */
+struct parts {
+    struct msk_bytes header, claims, signature, message;
+};
+
+static struct msk_bytes until_dot(struct msk_bytes *rest, bool *found)
+{
+    const uint8_t *dot = rest->len ? memchr(rest->data, '.', rest->len) : NULL;
+    size_t len = dot ? (size_t)(dot - rest->data) : rest->len;
+    struct msk_bytes part = MSK_BYTES(rest->data, len);
+    *found = dot != NULL;
+    *rest = MSK_BYTES(rest->data + len + *found, rest->len - len - *found);
+    return part;
+}
+
+/* Text of three parts; a further dot stays in the third. */
+static bool split(struct msk_bytes token, struct parts *out)
+{
+    bool first, second;
+    struct msk_bytes rest = token;
+    if (token.len == 0 || token.len > MSK_JWT_TOKEN_MAX || !msk_utf8_valid(token, NULL))
+        return false;
+    out->header = until_dot(&rest, &first);
+    out->claims = until_dot(&rest, &second);
+    out->signature = rest;
+    out->message = MSK_BYTES(token.data, token.len - rest.len - 1);
+    return first && second;
+}
+
+/* Append the JSON text of an object in base64url. 0, MSK_E_INVALID, MSK_E_NOMEM, MSK_E_LIMIT. */
+static int append_part(struct msk_bytes part, struct msk_builder *out, struct msk_error *err)
+{
+    struct msk_arena arena;
+    struct msk_json json;
+    size_t start = out->len;
+    int rc = msk_base64url_decode((const char *)part.data, part.len, out);
+    if (rc < 0)
+        return msk_fail(err, rc, "not base64url");
+    msk_arena_init(&arena, TOKEN_MEMORY_MAX);
+    struct msk_bytes text = out->len == start ? MSK_BYTES(NULL, 0) : MSK_BYTES(out->data + start, out->len - start);
+    rc = msk_json_parse(text, &arena, &json, err);
+    if (rc == 0 && json.kind != MSK_JSON_OBJECT)
+        rc = msk_fail(err, MSK_E_INVALID, "not an object");
+    msk_arena_free(&arena);
+    return rc;
+}
+
+int msk_jwt_read(struct msk_bytes token, struct msk_builder *header, struct msk_builder *claims, struct msk_error *err)
+{
+    struct parts parts;
+    if (!split(token, &parts))
+        return msk_fail(err, MSK_E_INVALID, "not a JWT: it needs three parts joined by dots");
+    int rc = append_part(parts.header, header, err);
+    if (rc < 0)
+        return msk_wrap(err, rc, "header");
+    rc = append_part(parts.claims, claims, err);
+    return rc < 0 ? msk_wrap(err, rc, "claims") : 0;
+}
+
 /* ---- checking (wire.md 5.4): one function per rule, in the order of the rules */
 
 struct check {
@@ -183,7 +246,8 @@ struct check {
     const struct msk_digest *peer_id;
     int64_t now_ms;
     struct msk_arena arena;
-    struct msk_bytes header, claims_text, signature, signed_part; /* as they are in the token */
+    struct msk_bytes token;
+    struct parts parts;
     struct msk_bytes alg_name;
     struct msk_json claims;
     const struct msk_json *registered[REGISTERED_COUNT]; /* NULL: absent */
@@ -197,28 +261,10 @@ static int broken(struct check *check, const char *rule)
     return 1;
 }
 
-static struct msk_bytes until_dot(struct msk_bytes *rest, bool *found)
+/* Rule 1 */
+static int check_parts(struct check *check)
 {
-    const uint8_t *dot = rest->len ? memchr(rest->data, '.', rest->len) : NULL;
-    size_t len = dot ? (size_t)(dot - rest->data) : rest->len;
-    struct msk_bytes part = MSK_BYTES(rest->data, len);
-    *found = dot != NULL;
-    *rest = MSK_BYTES(rest->data + len + *found, rest->len - len - *found);
-    return part;
-}
-
-/* Rule 1: text of three parts. A further dot stays in the third. */
-static int split(struct check *check, struct msk_bytes token)
-{
-    bool first, second;
-    struct msk_bytes rest = token;
-    if (token.len == 0 || token.len > MSK_JWT_TOKEN_MAX || !msk_utf8_valid(token, NULL))
-        return broken(check, "malformed");
-    check->header = until_dot(&rest, &first);
-    check->claims_text = until_dot(&rest, &second);
-    check->signature = rest;
-    check->signed_part = MSK_BYTES(token.data, token.len - rest.len - 1);
-    return first && second ? 0 : broken(check, "malformed");
+    return split(check->token, &check->parts) ? 0 : broken(check, "malformed");
 }
 
 /* JSON in base64url, into the arena. */
@@ -239,7 +285,7 @@ static int read_part(struct check *check, struct msk_bytes part, struct msk_json
 static int check_header(struct check *check)
 {
     struct msk_json header;
-    int rc = read_part(check, check->header, &header);
+    int rc = read_part(check, check->parts.header, &header);
     if (rc)
         return rc;
     const struct msk_json_member *alg = msk_json_find(&header, "alg");
@@ -255,7 +301,7 @@ static int check_signature(struct check *check)
     struct msk_builder signature;
     bool known = false, verified = false;
     msk_builder_init(&signature, MSK_JWT_TOKEN_MAX);
-    int rc = msk_base64url_decode((const char *)check->signature.data, check->signature.len, &signature);
+    int rc = msk_base64url_decode((const char *)check->parts.signature.data, check->parts.signature.len, &signature);
     bool readable = rc == 0;
     rc = rc == MSK_E_NOMEM ? rc : 0;
     for (size_t i = 0; rc == 0 && !verified && i < check->validator->key_count; i++) {
@@ -264,7 +310,7 @@ static int check_signature(struct check *check)
             continue;
         known = true;
         if (readable)
-            rc = msk_jwt_signature_check(key, check->signed_part, msk_builder_view(&signature));
+            rc = msk_jwt_signature_check(key, check->parts.message, msk_builder_view(&signature));
         verified = readable && rc == 0;
         rc = rc == MSK_E_REFUSED ? 0 : rc;
     }
@@ -277,7 +323,7 @@ static int check_signature(struct check *check)
 /* Rule 5: claims are an object; registered ones have their types and come once; null is as good as absent. */
 static int check_claims(struct check *check)
 {
-    int rc = read_part(check, check->claims_text, &check->claims);
+    int rc = read_part(check, check->parts.claims, &check->claims);
     if (rc)
         return rc;
     if (check->claims.kind != MSK_JSON_OBJECT)
@@ -417,13 +463,14 @@ int msk_jwt_verify(const struct msk_jwt_validator *validator, struct msk_bytes t
                    int64_t now_ms, struct msk_jwt_verdict *out)
 {
     static int (*const rules[])(struct check *) = {
-        check_header, check_signature, check_claims, check_issuer,   check_subject,        check_not_before,
-        check_expiry, check_lifetime,  check_age,    check_audience, check_private_claims, check_representable,
+        check_parts,    check_header,         check_signature,     check_claims,   check_issuer,
+        check_subject,  check_not_before,     check_expiry,        check_lifetime, check_age,
+        check_audience, check_private_claims, check_representable,
     };
-    struct check check = {.validator = validator, .peer_id = peer_id, .now_ms = now_ms, .verdict = out};
+    struct check check = {.validator = validator, .peer_id = peer_id, .now_ms = now_ms, .token = token, .verdict = out};
     *out = (struct msk_jwt_verdict){.rule = ""};
     msk_arena_init(&check.arena, TOKEN_MEMORY_MAX);
-    int rc = split(&check, token);
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof rules / sizeof rules[0]; i++)
         rc = rules[i](&check);
     out->valid = rc == 0;

@@ -22,6 +22,10 @@ struct msk_jwt_claims {
 int msk_jwt_mint(const struct msk_jwt_secret *key, const struct msk_jwt_claims *claims, struct msk_builder *out,
                  struct msk_error *err);
 
+/* Append the JSON texts of header and claims as they are in the token; nothing is verified. MSK_E_INVALID says which
+ * part is malformed, MSK_E_NOMEM, MSK_E_LIMIT. */
+int msk_jwt_read(struct msk_bytes token, struct msk_builder *header, struct msk_builder *claims, struct msk_error *err);
+
 #define MSK_JWT_RULE_MAX 128
 
 struct msk_jwt_verdict {

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <openssl/params.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "crypto/ed25519.h"
@@ -133,8 +134,7 @@ int msk_jwt_signature_check(const struct msk_jwt_public *key, struct msk_bytes m
     case MSK_JWT_EDDSA:
         break;
     }
-    struct msk_digest public;
-    for (size_t i = 0; i < MSK_DIGEST_LEN; i++)
-    public.bytes[i] = key->material[i];
-    return msk_ed25519_verify(&public, message, signature.data);
+    struct msk_digest point;
+    memcpy(point.bytes, key->material, MSK_DIGEST_LEN);
+    return msk_ed25519_verify(&point, message, signature.data);
 }

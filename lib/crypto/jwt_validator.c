@@ -1,5 +1,7 @@
 #include "crypto/jwt_validator.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,22 @@
 static int wrong_type(struct msk_error *err, const char *expected)
 {
     return msk_fail(err, MSK_E_INVALID, "expected %s", expected);
+}
+
+/* Put a step of the way to the failure before what is known of it: "[1]" and ".key: no hex" make "[1].key: no hex". */
+static int at(struct msk_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int at(struct msk_error *err, int code, const char *format, ...)
+{
+    if (!err)
+        return code;
+    char inner[MSK_ERROR_TEXT_MAX], step[MSK_ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(step, sizeof step, format, args);
+    va_end(args);
+    memcpy(inner, err->text, sizeof inner);
+    return msk_fail(err, code, *inner == '[' || *inner == '.' ? "%s%s" : "%s: %s", step, inner);
 }
 
 static int no_memory(struct msk_error *err)
@@ -45,7 +63,7 @@ static int read_strings(const struct msk_json *json, char ***out, size_t *count,
     for (size_t i = 0; i < json->list.count; i++) {
         int rc = read_string(&json->list.items[i], &(*out)[i], err);
         if (rc < 0)
-            return msk_wrap(err, rc, "[%zu]", i);
+            return at(err, rc, "[%zu]", i);
         ++*count;
     }
     return 0;
@@ -54,7 +72,7 @@ static int read_strings(const struct msk_json *json, char ***out, size_t *count,
 /* Seconds, or a time span in words. */
 static int read_span(const struct msk_json *json, bool *given, uint64_t *ms, struct msk_error *err)
 {
-    char *text;
+    char *text = NULL;
     *given = json->kind != MSK_JSON_NULL;
     if (json->kind == MSK_JSON_NULL)
         return 0;
@@ -97,14 +115,14 @@ static int read_key(const struct msk_json *json, struct msk_jwt_public *out, str
     if (json->object.count != (name != NULL) + (size_t)(key != NULL))
         return msk_fail(err, MSK_E_INVALID, "a key has only the members \"alg\" and \"key\"");
     if (!key)
-        return msk_fail(err, MSK_E_INVALID, "member \"key\" is missing");
+        return msk_fail(err, MSK_E_INVALID, ".key: missing");
     if (name) {
         alg = name->value.kind == MSK_JSON_TEXT ? msk_jwt_alg_find(name->value.text) : NULL;
         if (!alg)
-            return msk_fail(err, MSK_E_INVALID, "alg: expected HS256, HS384, HS512, ES256, ES384, ES512 or EdDSA");
+            return msk_fail(err, MSK_E_INVALID, ".alg: expected HS256, HS384, HS512, ES256, ES384, ES512 or EdDSA");
     }
     int rc = parse_key(&key->value, alg, out, err);
-    return rc < 0 ? msk_wrap(err, rc, "key") : 0;
+    return rc < 0 ? at(err, rc, ".key") : 0;
 }
 
 /* ---- the members of a validator file */
@@ -129,7 +147,7 @@ static int read_keys(const struct msk_json *json, struct msk_jwt_validator *out,
     for (size_t i = 0; i < json->list.count; i++) {
         int rc = read_key(&json->list.items[i], &out->keys[i], err);
         if (rc < 0)
-            return msk_wrap(err, rc, "[%zu]", i);
+            return at(err, rc, "[%zu]", i);
         out->key_count++;
     }
     return 0;
@@ -191,9 +209,10 @@ static int read_claims(const struct msk_json *json, struct msk_jwt_validator *ou
     if (!out->claims)
         return no_memory(err);
     for (size_t i = 0; i < json->object.count; i++) {
-        int rc = read_claim(&json->object.members[i], &out->claims[out->claim_count++], err);
+        const struct msk_json_member *claim = &json->object.members[i];
+        int rc = read_claim(claim, &out->claims[out->claim_count++], err);
         if (rc < 0)
-            return rc;
+            return at(err, rc, ".%.*s", (int)claim->name.len, (const char *)claim->name.data);
     }
     return 0;
 }
@@ -221,7 +240,7 @@ static int read_member(const struct msk_json_member *member, struct msk_jwt_vali
         if (member->times > 1)
             return msk_fail(err, MSK_E_INVALID, "%s: given twice", members[i].name);
         int rc = members[i].read(&member->value, out, err);
-        return rc < 0 ? msk_wrap(err, rc, "%s", members[i].name) : 0;
+        return rc < 0 ? at(err, rc, "%s", members[i].name) : 0;
     }
     return msk_fail(err, MSK_E_INVALID, "unknown member \"%.*s\"", (int)member->name.len,
                     (const char *)member->name.data);

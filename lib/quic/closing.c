@@ -256,12 +256,10 @@ void msk_conn_send_close(struct msk_quic_conn *conn, uint64_t now_ns, const stru
     uint64_t period_ns = PERIOD_PTOS * ngtcp2_conn_get_pto2(conn->ngtcp2);
     ngtcp2_ssize len = ngtcp2_conn_write_connection_close(conn->ngtcp2, &storage.path, &info, quic->out,
                                                           MSK_QUIC_DATAGRAM_MAX, &conn->ccerr, now_ns);
-    if (len <= 0) {
+    if (len <= 0 || msk_address_from_sockaddr(storage.path.remote.addr, &conn->remote) < 0) {
         become_over(conn, now_ns, 0); /* not possible yet, or no longer */
         return;
     }
-    if (msk_address_from_sockaddr(storage.path.remote.addr, &conn->remote) < 0)
-        len = 0;
     conn->close_packet = msk_memdup(quic->out, (size_t)len); /* without memory it is sent once only */
     conn->close_packet_len = (size_t)len;
     become_over(conn, now_ns, period_ns);

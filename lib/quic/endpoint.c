@@ -242,7 +242,7 @@ bool msk_quic_idle(const struct msk_quic *quic)
         return false;
     for (const struct msk_ring *link = quic->conns.next; link != &quic->conns; link = link->next) {
         const struct msk_quic_conn *conn = MSK_RING_ITEM(link, const struct msk_quic_conn, in_conns);
-        if (conn->state != CONN_OVER || conn->close_packet)
+        if (conn->state != CONN_OVER || (conn->close_packet && conn->connected_ns != 0))
             return false;
     }
     return true;

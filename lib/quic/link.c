@@ -1,7 +1,8 @@
 #include "quic/link.h"
 
-#define FEED_MAX 16384 /* bytes copied before their frames are taken out: what arrived at once is not all held twice \
-                        */
+#define FEED_MAX                                                                                        \
+    16384 /* bytes copied before their frames are taken out: what arrived at once is not all held twice \
+           */
 
 int msk_quic_link_init(struct msk_quic_link *link, struct msk_quic_conn *conn)
 {

@@ -91,8 +91,8 @@ void msk_quic_unreachable(struct msk_quic *quic, uint64_t now_ns, const union ms
 /* Refuse all new connections, cancel dials, and close every connection with an application code. */
 void msk_quic_shutdown(struct msk_quic *quic, uint64_t now_ns, uint64_t code, const char *reason);
 
-/* Nothing is left to be sent, and no close waits to be repeated for a peer that may have missed it: a program that
- * waits for this (up to some bound) before it exits leaves no peer guessing. */
+/* Nothing is left to be sent, and no close of an established connection waits to be repeated for a peer that may have
+ * missed it: a program that waits for this (up to some bound) before it exits leaves no peer guessing. */
 bool msk_quic_idle(const struct msk_quic *quic);
 
 /* ---- dialling */

@@ -2,7 +2,7 @@
  *
  * A request is {"cmd":NAME, ...its arguments}; the answer {"ok":true,"result":{...}} or
  * {"ok":false,"error":SENTENCE,"code":NAME of error.h}. A connection may carry any number, one after another. After
- * "watch" it carries events instead, until either side closes. */
+ * "watch" it carries events instead, until either side closes. The process must ignore SIGPIPE. */
 #ifndef MSK_RUNTIME_CONTROL_H
 #define MSK_RUNTIME_CONTROL_H
 

@@ -80,38 +80,40 @@ static char *line_of(const struct msk_journal *journal, struct msk_now now, cons
     return line;
 }
 
-static void tell(struct msk_journal *journal, struct msk_now now, const struct msk_event *event, json_t *extra,
-                 bool on_standard_output)
+/* Count it, and put it into words for those who listen: NULL if nobody does. */
+static char *prepare(struct msk_journal *journal, struct msk_now now, const struct msk_event *event, json_t *extra,
+                     bool wanted)
 {
-    bool watched = journal->control && msk_control_is_watched(journal->control);
     journal->seq++;
     check_file(journal);
     tell_operator(journal, event);
-    if (!watched && !journal->file && !on_standard_output)
-        return;
-    char *text = line_of(journal, now, event, extra);
-    if (!text)
-        return;
-    struct msk_bytes line = msk_bytes_of_text(text);
-    if (journal->file)
-        msk_outlet_push(journal->file, line);
-    if (on_standard_output && journal->file != journal->standard_output)
-        msk_outlet_push(journal->standard_output, line);
-    if (watched)
-        msk_control_publish(journal->control, line);
-    free(text);
+    char *line = wanted || journal->file ? line_of(journal, now, event, extra) : NULL;
+    json_decref(extra);
+    return line;
 }
 
 void msk_journal_tell(struct msk_journal *journal, struct msk_now now, const struct msk_event *event, json_t *extra)
 {
-    tell(journal, now, event, extra, false);
-    json_decref(extra);
+    bool watched = journal->control && msk_control_is_watched(journal->control);
+    char *line = prepare(journal, now, event, extra, watched);
+    if (!line)
+        return;
+    if (journal->file)
+        msk_outlet_push(journal->file, msk_bytes_of_text(line));
+    if (watched)
+        msk_control_publish(journal->control, msk_bytes_of_text(line));
+    free(line);
 }
 
 void msk_journal_announce(struct msk_journal *journal, struct msk_now now, const struct msk_event *event, json_t *extra)
 {
-    tell(journal, now, event, extra, true);
-    json_decref(extra);
+    char *line = prepare(journal, now, event, extra, true);
+    if (!line)
+        return;
+    msk_outlet_push_now(journal->standard_output, msk_bytes_of_text(line));
+    if (journal->file && journal->file != journal->standard_output)
+        msk_outlet_push(journal->file, msk_bytes_of_text(line));
+    free(line);
 }
 
 bool msk_journal_idle(const struct msk_journal *journal)

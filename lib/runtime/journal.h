@@ -28,7 +28,7 @@ int msk_journal_open(struct msk_journal *journal, uv_loop_t *loop, const char *e
 /* Tell one event. `extra` (stolen, may be NULL) adds members to the JSON. Without memory it is lost, not its number. */
 void msk_journal_tell(struct msk_journal *journal, struct msk_now now, const struct msk_event *event, json_t *extra);
 
-/* The same, and on standard output in any case: the first line of a node (cli.md). */
+/* The same, and on standard output in any case, where it is when this returns: the first line of a node (cli.md). */
 void msk_journal_announce(struct msk_journal *journal, struct msk_now now, const struct msk_event *event,
                           json_t *extra);
 

@@ -53,9 +53,9 @@ static uint64_t earliest_ms(struct msk_net *net)
     return quic_ms < owner_ms ? quic_ms : owner_ms;
 }
 
-/* libuv's clock is ours in whole milliseconds, read once an iteration: rounding up means never waking too early. What is
- * due already waits for the next millisecond all the same: libuv 1.44 calls timers that are due until none is, and would
- * never come to the sockets, nor to its own end. */
+/* libuv's clock is ours in whole milliseconds, read once an iteration: rounding up means never waking too early. What
+ * is due already waits for the next millisecond all the same: libuv 1.44 calls timers that are due until none is, and
+ * would never come to the sockets, nor to its own end. */
 static void arm_timer(struct msk_net *net, bool at_once)
 {
     uint64_t next_ms = at_once ? 0 : earliest_ms(net);

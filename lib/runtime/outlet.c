@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 struct msk_outlet {
     uv_loop_t *loop;
@@ -85,6 +86,16 @@ void msk_outlet_push(struct msk_outlet *outlet, struct msk_bytes line)
     msk_lines_push(&outlet->lines, line);
     if (!outlet->writing)
         write_next(outlet);
+}
+
+void msk_outlet_push_now(struct msk_outlet *outlet, struct msk_bytes line)
+{
+    msk_assert(msk_outlet_idle(outlet));
+    msk_lines_push(&outlet->lines, line);
+    msk_lines_next(&outlet->lines);
+    outlet->work.data = outlet;
+    write_piece(&outlet->work);
+    msk_lines_written(&outlet->lines);
 }
 
 bool msk_outlet_idle(const struct msk_outlet *outlet)

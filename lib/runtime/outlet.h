@@ -19,6 +19,10 @@ int msk_outlet_of_file(uv_loop_t *loop, const char *path, bool json, struct msk_
 
 void msk_outlet_push(struct msk_outlet *outlet, struct msk_bytes line);
 
+/* The same, but returns only when it is written, however long the reader takes: before the loop runs. The outlet must
+ * be idle. */
+void msk_outlet_push_now(struct msk_outlet *outlet, struct msk_bytes line);
+
 /* Everything pushed has been written (or could not be). */
 bool msk_outlet_idle(const struct msk_outlet *outlet);
 

@@ -445,7 +445,8 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
         runtime->journal.context = runtime;
         runtime->phase = MSK_PHASE_RUNNING;
         announce_start(runtime);
-        run_until(runtime, journal_idle, FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
+        run_until(runtime, journal_idle,
+                  FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
         say_ready(runtime);
         msk_net_turn(runtime->net);
         uv_run(&runtime->loop, UV_RUN_DEFAULT);

@@ -45,9 +45,9 @@ extern const struct msk_kind msk_kind_custom_data; /* bytes with an order of the
 extern const struct msk_kind msk_kind_option, msk_kind_seq, msk_kind_set, msk_kind_map, msk_kind_array;
 extern const struct msk_kind msk_kind_record, msk_kind_tuple, msk_kind_choice, msk_kind_wrapped;
 
-/* What sequences, sets and maps are in memory; every MSK_SEQ has this shape. A map's element is a record of key and
- * value. */
-struct msk_list {
+/* What sequences, sets and maps are in memory; every MSK_SEQ has this shape, and may be looked at as this one. A map's
+ * element is a record of key and value. */
+struct __attribute__((may_alias)) msk_list {
     void *items;
     size_t count;
 };

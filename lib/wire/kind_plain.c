@@ -159,7 +159,7 @@ static void encode_unsigned(const struct msk_type *type, const void *value, stru
 
 static int decode_unsigned(const struct msk_type *type, struct msk_reader *in, void *out)
 {
-    unsigned __int128 number;
+    unsigned __int128 number = 0;
     int rc = read_integer(type, in, &number);
     if (rc == 0)
         store_integer(type, number, out);
@@ -177,7 +177,7 @@ static void encode_signed(const struct msk_type *type, const void *value, struct
 
 static int decode_signed(const struct msk_type *type, struct msk_reader *in, void *out)
 {
-    unsigned __int128 number;
+    unsigned __int128 number = 0;
     int rc = read_integer(type, in, &number);
     if (rc < 0)
         return rc;

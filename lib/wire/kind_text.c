@@ -260,7 +260,7 @@ static json_t *print_fixed(const struct msk_type *type, const void *value)
 
 static int parse_fixed(const struct msk_type *type, struct msk_reader *in, const json_t *json, void *out)
 {
-    struct msk_bytes bytes;
+    struct msk_bytes bytes = {0};
     int rc = parse_hex(in, json, &bytes);
     if (rc < 0)
         return rc;
@@ -375,14 +375,14 @@ static int decode_relay_url(const struct msk_type *type, struct msk_reader *in, 
 {
     (void)type;
     size_t start = in->offset;
-    struct msk_bytes text;
+    struct msk_bytes text = {0};
     int rc = read_text(in, &text);
     return rc < 0 ? rc : normalise(in, start, text, out);
 }
 
 static int parse_relay_url(const struct msk_type *type, struct msk_reader *in, const json_t *json, void *out)
 {
-    struct msk_bytes text;
+    struct msk_bytes text = {0};
     int rc = parse_text(type, in, json, &text);
     return rc < 0 ? rc : normalise(in, 0, text, out);
 }

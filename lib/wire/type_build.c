@@ -2,8 +2,6 @@
 
 #include "wire/kind.h"
 
-#define ARRAY_BYTES_MAX (1u << 20) /* of one array value in memory */
-
 static size_t round_up(size_t size, size_t align)
 {
     return (size + align - 1) / align * align;
@@ -83,7 +81,8 @@ const struct msk_type *msk_type_array(struct msk_arena *arena, const struct msk_
     size_t size;
     if (!element)
         return NULL;
-    if (count > ARRAY_BYTES_MAX || __builtin_mul_overflow(count, element->size, &size) || size > ARRAY_BYTES_MAX) {
+    if (count > MSK_ARRAY_BYTES_MAX || __builtin_mul_overflow(count, element->size, &size) ||
+        size > MSK_ARRAY_BYTES_MAX) {
         arena->error = MSK_E_LIMIT;
         return NULL;
     }

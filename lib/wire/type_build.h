@@ -8,6 +8,7 @@
 #include "wire/type.h"
 
 #define MSK_TYPE_MEMBERS_MAX 4096
+#define MSK_ARRAY_BYTES_MAX  (1u << 20) /* of one array in memory */
 
 /* In memory: a bool, then the value at the next aligned place. */
 const struct msk_type *msk_type_option(struct msk_arena *arena, const struct msk_type *element);
@@ -17,7 +18,7 @@ const struct msk_type *msk_type_seq(struct msk_arena *arena, const struct msk_ty
 const struct msk_type *msk_type_set(struct msk_arena *arena, const struct msk_type *element);
 const struct msk_type *msk_type_map(struct msk_arena *arena, const struct msk_type *key, const struct msk_type *value);
 
-/* In memory: `count` values one after another. */
+/* In memory: `count` values one after another, at most MSK_ARRAY_BYTES_MAX bytes. */
 const struct msk_type *msk_type_array(struct msk_arena *arena, const struct msk_type *element, size_t count);
 
 /* A value that travels inside a byte vector (wire.md 2.1 "Datum"); in memory the value itself. */

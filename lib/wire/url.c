@@ -13,7 +13,7 @@ static struct msk_bytes head(struct msk_bytes text, size_t len)
 
 static struct msk_bytes tail(struct msk_bytes text, size_t from)
 {
-    return MSK_BYTES(text.data + from, text.len - from);
+    return from == 0 ? text : MSK_BYTES(text.data + from, text.len - from);
 }
 
 /* Where the first of the characters in `set` is; the text's length if none. */
@@ -69,7 +69,8 @@ static void append_decoded(struct msk_builder *out, struct msk_bytes text)
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] == '%' && i + 2 < text.len && hex_value(text.data[i + 1]) >= 0 &&
             hex_value(text.data[i + 2]) >= 0) {
-            msk_builder_byte(out, (uint8_t)(hex_value(text.data[i + 1]) << 4 | hex_value(text.data[i + 2])));
+            msk_builder_byte(
+                out, (uint8_t)((unsigned)hex_value(text.data[i + 1]) << 4 | (unsigned)hex_value(text.data[i + 2])));
             i += 2;
         } else {
             msk_builder_byte(out, text.data[i]);

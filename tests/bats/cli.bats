@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr, lib.bash sets root
 # What all programs have in common: help, mistakes, configuration files, output that cannot be written, completion.
 load lib
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr, lib.bash sets root
 # mosaik-inspect code: every close code with its meaning.
 load lib
 

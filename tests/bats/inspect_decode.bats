@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr, lib.bash sets root
 # mosaik-inspect decode: messages in JSON, and the place of the first error.
 load lib
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr, lib.bash sets root
 # mosaik-keygen: secrets and the ids that follow from them. Ticket signing keys are in keygen_issuer.bats, group ids in
 # keygen_group_id.bats.
 load lib
@@ -131,8 +132,8 @@ secret() { printf "$1%.0s" {1..32}; }
 @test "programs start in under 10 ms" {
     ! grep -q __asan_init "$MSK_BIN/mosaik-keygen" || skip "instrumented programs start slower"
     mosaik-keygen network-id x >/dev/null # into the page cache
-    local best=1000000 i start took
-    for i in {1..10}; do
+    local best=1000000 start took
+    for _ in {1..10}; do
         start=$(date +%s%N)
         mosaik-keygen peer-id <<<"$(secret 01)" >/dev/null
         took=$((($(date +%s%N) - start) / 1000))

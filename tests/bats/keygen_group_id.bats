@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr, lib.bash sets root
 # mosaik-keygen group-id: golden vectors, explanations, and settings that make no group.
 load lib
 
@@ -58,6 +59,55 @@ step() { jq -r ".steps[$1].digest"; }
     done < <(vectors group_ids.json 'select(.input.op == "log-replay-signature")
         | [.input.batch_size, .input.fetch_timeout_ms, .input.machine_type_name, .hex]')
     assert [ "$count" -ge 8 ]
+}
+
+# A validator file for each case, named like its signature.
+make_validators() {
+    local signature json
+    while IFS=$'\t' read -r signature json; do
+        printf '%s' "$json" >"$signature.json"
+    done < <(jq -r '.cases[] | select(.input.op == "validator-signature")
+        | select([.input.max_lifetime_secs, .input.max_age_secs] | all(. == null or . == floor)) | .input as $in
+        | [.hex, ({keys: [$in.keys[] | {alg, key: .key_material}], issuers: $in.issuers, audiences: $in.audiences,
+            subject: $in.subject, allow_non_expiring: $in.allow_non_expiring, claims: ($in.claims | map({key: .[0], value: (.[1] | fromjson)}) | from_entries),
+            max_lifetime: ($in.max_lifetime_secs | if . == null then . else "\(.)s" end),
+            max_age: ($in.max_age_secs | if . == null then . else "\(.)s" end)} | tojson)] | join("\t")' \
+        "$MSK_VECTORS/jwt_validators.json")
+}
+
+@test "golden vectors of validators: in the id in their order, and as key" {
+    make_validators
+    local count=0 file signature
+    for file in *.json; do
+        signature=${file%.json}
+        run --separate-stderr group_id --group-key "$key" --require-ticket "$file" --explain --json
+        assert_equal "$stderr" ""
+        assert_equal "$(step 3 <<<"$output")" "$signature"
+        answers "$(mosaik-keygen group-id --group-key "$signature")" \
+            mosaik-keygen group-id --group-key-from-validator "$file"
+        count=$((count + 1))
+    done
+    assert [ "$count" -ge 10 ]
+    set -- *.json
+    local ab ba
+    ab=$(group_id --group-key "$key" --require-ticket "$1" --require-ticket "$2")
+    ba=$(group_id --group-key "$key" --require-ticket "$2" --require-ticket "$1")
+    refute [ "$ab" = "$ba" ]
+    echo "{\"require_ticket\": [\"$1\", \"$2\"]}" >config
+    answers "$ab" mosaik-keygen group-id --group-key "$key" --config config
+}
+
+@test "validators that are damaged or too many" {
+    echo '{"keys": [{"alg": "HS256", "key": "11"}]}' >bad.json
+    run --separate-stderr group_id --group-key "$key" --require-ticket bad.json
+    assert_failure 2
+    assert_regex "$stderr" '^mosaik-keygen: bad.json: keys'
+    refuses 3 "absent.json: No such file or directory" mosaik-keygen group-id --group-key "$key" --require-ticket absent.json
+    refuses 3 "absent.json: No such file or directory" mosaik-keygen group-id --group-key-from-validator absent.json
+    echo '{"keys": [{"alg": "EdDSA", "key": "a09aa5f47a6759802ff955f8dc2d2a14a5c99d23be97f864127ff9383455a4f0"}]}' >good.json
+    # shellcheck disable=SC2046 # words
+    refuses 2 "--require-ticket: given more than 64 times" \
+        mosaik-keygen group-id --group-key "$key" $(printf -- '--require-ticket good.json %.0s' {1..65})
 }
 
 @test "--explain shows every step and never the key" {

@@ -1,11 +1,12 @@
 # lib.bash: what the bats tests share. Each test runs in a directory of its own, so that they may run side by side.
+# shellcheck disable=SC2154 # run sets output, status, stderr
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
 
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-MSK_BIN=$(cd "${MSK_BIN:-$root/build/bin}" && pwd)
-MSK_VECTORS=$(cd "${MSK_VECTORS:-$root/tests/vectors}" && pwd)
+MSK_BIN=$(realpath "${MSK_BIN:-$root/build/bin}")
+MSK_VECTORS=$(realpath "${MSK_VECTORS:-$root/tests/vectors}")
 PATH=$MSK_BIN:$PATH
 
 setup() {
@@ -27,7 +28,6 @@ refuses() {
 
 # complains STATUS TEXT PROGRAM: how the last run ended, and what it said on standard error.
 complains() {
-    # shellcheck disable=SC2154 # run sets stderr
     assert_equal "$stderr" "$3: ${2//$'\n'/$'\n'$3: }"
     assert_equal "$status" "$1"
 }

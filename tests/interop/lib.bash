@@ -15,6 +15,11 @@ INTEROP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${INTEROP_LIMIT_S:=20}"
 : "${TIME_FACTOR:=1}"
 
+# Options for a group that finds its leader soon. The heartbeat settings are part of its id: for all members or none.
+# shellcheck disable=SC2034 # for the bats files
+FAST=(--heartbeat-interval 100ms --heartbeat-jitter 20ms
+    --election-timeout 300ms --election-timeout-jitter 150ms --bootstrap-delay 200ms)
+
 # ---- namespace
 
 # exec_in_net COMMAND...: replaces this (sub)shell, so that `exec_in_net x &` leaves the pid of x in $!.
@@ -85,16 +90,21 @@ wait_exit() {
 # peer_start NAME FIRST-EVENT ARGUMENT...: starts mosaik-peer and waits for its first event.
 # Its stdin is a FIFO it holds open itself: requests come and go without ending it.
 peer_start() {
-    local name=$1 event=$2 dir=$BATS_TEST_TMPDIR/$1 pid
+    local name=$1 event=$2 dir=$BATS_TEST_TMPDIR/$1
     shift 2
     mkdir -p "$dir"
     rm -f "$dir/in"
     mkfifo "$dir/in"
     exec_in_net "$MOSAIK_PEER" "$@" 0<>"$dir/in" >"$dir/out" 2>"$dir/err" 3>&- &
-    pid=$!
-    echo "$pid" >"$dir/pid"
-    echo "$pid" >>"$BATS_TEST_TMPDIR/pids"
-    wait_line "$dir/out" ".event == \"$event\"" "" "$pid" >"$dir/started" || {
+    await_start "$name" "$event" $!
+}
+
+# await_start NAME FIRST-EVENT PID: notes a process just started, and waits for its first event.
+await_start() {
+    local dir=$BATS_TEST_TMPDIR/$1
+    echo "$3" >"$dir/pid"
+    echo "$3" >>"$BATS_TEST_TMPDIR/pids"
+    wait_line "$dir/out" ".event == \"$2\"" "" "$3" >"$dir/started" || {
         cat "$dir/err" >&2
         return 1
     }
@@ -123,7 +133,7 @@ peer_address() { jq -r '.peer_id + "@" + .address' "$BATS_TEST_TMPDIR/$1/started
 # peer_do NAME REQUEST [SECONDS]: sends a request (JSON without id), prints the answer, fails if it says so.
 peer_do() {
     local name=$1 id=$BASHPID-$EPOCHREALTIME answer
-    jq -c --arg id "$id" '.id = $id' <<<"$2" 1<>"$BATS_TEST_TMPDIR/$name/in"
+    jq -c --arg id "$id" '.id = $id' <<<"$2" 1<>"$BATS_TEST_TMPDIR/$name/in" || return
     answer=$(wait_line "$(peer_out "$name")" ".event == \"answer\" and .id == \"$id\"" "${3-}" "$(peer_pid "$name")") ||
         return
     echo "$answer"

@@ -8,9 +8,6 @@ teardown_file() { interop_teardown_file; }
 setup() { interop_setup; }
 teardown() { interop_teardown; }
 
-FAST=(--heartbeat-interval 100ms --heartbeat-jitter 20ms
-    --election-timeout 300ms --election-timeout-jitter 150ms --bootstrap-delay 200ms)
-
 # A counter group of two nodes, a and b, with a leader.
 start_pair() {
     rust_start a --group-key secret --machine counter "${FAST[@]}"

@@ -132,12 +132,9 @@ static void killed_node_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_nodes_sync_bond_and_elect),
-        cmocka_unit_test(mesh_of_three_through_one),
-        cmocka_unit_test(mesh_of_three_knowing_each_other),
-        cmocka_unit_test(mesh_of_five_through_one),
-        cmocka_unit_test(mesh_of_five_knowing_each_other),
-        cmocka_unit_test(partition_heals_within_two_seconds),
+        cmocka_unit_test(two_nodes_sync_bond_and_elect),    cmocka_unit_test(mesh_of_three_through_one),
+        cmocka_unit_test(mesh_of_three_knowing_each_other), cmocka_unit_test(mesh_of_five_through_one),
+        cmocka_unit_test(mesh_of_five_knowing_each_other),  cmocka_unit_test(partition_heals_within_two_seconds),
         cmocka_unit_test(killed_node_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,9 +172,9 @@ static void sign(struct vector *vector)
 
 static void verify(struct vector *vector)
 {
-    struct msk_digest public = digest_member(vector, vector->input, "public");
+    struct msk_digest public_key = digest_member(vector, vector->input, "public");
     struct msk_bytes signature = hex_member(vector, vector->input, "signature");
-    int rc = msk_ed25519_verify(&public, hex_member(vector, vector->input, "message"), signature.data);
+    int rc = msk_ed25519_verify(&public_key, hex_member(vector, vector->input, "message"), signature.data);
     assert_int_equal(rc, json_is_true(member(vector, vector->json, "valid")) ? 0 : MSK_E_REFUSED);
 }
 
@@ -325,16 +325,38 @@ static void proofs(void **state)
     vectors_run("proofs", (struct vector_op[]){{"proof", proof}, {0}});
 }
 
+static struct msk_digest digest_of_hex(const char *hex)
+{
+    struct msk_digest digest;
+    assert_int_equal(msk_digest_parse(msk_bytes_of_text(hex), &digest, NULL), 0);
+    return digest;
+}
+
+/* groups.md 2.2: what a dialler and the reference proved to each other on a live bond. */
+static void a_live_session(void **state)
+{
+    (void)state;
+    struct msk_digest key = msk_digest_of_string("my-group-key");
+    struct msk_digest exported = digest_of_hex("99c34568ac4026831548d33917298a3ff8b794c572d78667abe9c4790d30960d");
+    struct msk_digest dialler = digest_of_hex("1398f62c6d1a457c51ba6a4b5f3dbd2f69fca93216218dc8997e416bd17d93ca");
+    struct msk_digest reference = digest_of_hex("8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c");
+    struct msk_digest sent = digest_of_hex("8fe26ad96d7f531036c2ddbfb9d15b511b6effa9b55abdec82af30f1d68acee9");
+    struct msk_digest answer = digest_of_hex("a64d84340500b11e888522eade10631cfaf3813a53533039c3711f094b5fdedd");
+    assert_true(msk_bond_proof_holds(&sent, &key, &exported, &dialler));
+    assert_true(msk_bond_proof_holds(&answer, &key, &exported, &reference));
+    assert_false(msk_bond_proof_holds(&answer, &key, &exported, &dialler));
+}
+
 /* ---- DHT slots */
 
 static void slot(struct vector *vector)
 {
-    struct msk_digest network = msk_digest_of_string(text_member(vector, vector->input, "network_text")), public;
+    struct msk_digest network = msk_digest_of_string(text_member(vector, vector->input, "network_text")), public_key;
     struct msk_digest id = msk_dht_slot_id(&network, (unsigned)number_member(vector, vector->input, "slot"));
     expect_digest(vector, "slot_id", id);
-    assert_int_equal(msk_ed25519_public(id.bytes, &public), 0);
-    expect_digest(vector, "hex", public);
-    expect_built(vector, "zbase32", public, msk_zbase32_append);
+    assert_int_equal(msk_ed25519_public(id.bytes, &public_key), 0);
+    expect_digest(vector, "hex", public_key);
+    expect_built(vector, "zbase32", public_key, msk_zbase32_append);
 }
 
 static void dht(void **state)
@@ -346,8 +368,13 @@ static void dht(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests),         cmocka_unit_test(keys),   cmocka_unit_test(group_ids),
-        cmocka_unit_test(the_known_group), cmocka_unit_test(proofs), cmocka_unit_test(dht),
+        cmocka_unit_test(digests),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(group_ids),
+        cmocka_unit_test(the_known_group),
+        cmocka_unit_test(a_live_session),
+        cmocka_unit_test(proofs),
+        cmocka_unit_test(dht),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

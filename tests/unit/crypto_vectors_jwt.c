@@ -51,11 +51,11 @@ static json_t *validator_file(struct vector *vector, const json_t *words)
     json_array_foreach(member(vector, words, "keys"), i, value)
     {
         const json_t *material = json_object_get(value, "key_material"), *key = json_object_get(value, "key");
-        const json_t *public = json_object_get(key, "public"), *secret = json_object_get(key, "secret");
+        const json_t *public_key = json_object_get(key, "public"), *secret = json_object_get(key, "secret");
         json_array_append_new(keys, json_pack("{s:O, s:O}", "alg", member(vector, value, "alg"), "key",
-                                              material ? material
-                                              : public ? public
-                                                       : secret));
+                                              material     ? material
+                                              : public_key ? public_key
+                                                           : secret));
     }
     for (i = 0; i < sizeof same / sizeof same[0]; i++)
         if (json_object_get(words, same[i]))
@@ -153,8 +153,9 @@ static struct msk_jwt_secret secret_of(struct vector *vector, const struct msk_j
 {
     struct msk_jwt_secret secret;
     struct msk_error err;
-    const json_t *key = member(vector, vector->input, "key"), *private = json_object_get(key, "private");
-    if (msk_jwt_secret_parse(alg, string_bytes(private ? private : member(vector, key, "secret")), &secret, &err) < 0)
+    const json_t *key = member(vector, vector->input, "key"), *private_key = json_object_get(key, "private");
+    if (msk_jwt_secret_parse(alg, string_bytes(private_key ? private_key : member(vector, key, "secret")), &secret,
+                             &err) < 0)
         vector_fail(vector, err.text);
     return secret;
 }
@@ -178,14 +179,14 @@ static void build(struct vector *vector)
     struct msk_jwt_claim others[8];
     struct msk_jwt_claims claims = claims_of(vector, others);
     struct msk_jwt_secret secret = secret_of(vector, alg_member(vector, vector->input));
-    struct msk_jwt_public public;
+    struct msk_jwt_public public_key;
     struct msk_error err;
     struct msk_builder token;
     msk_builder_init(&token, MSK_JWT_TOKEN_MAX);
     if (msk_jwt_mint(&secret, &claims, &token, &err) < 0)
         vector_fail(vector, err.text);
-    assert_int_equal(msk_jwt_public_of(&secret, &public), 0);
-    expect_signed_part(vector, &public, msk_builder_view(&token));
+    assert_int_equal(msk_jwt_public_of(&secret, &public_key), 0);
+    expect_signed_part(vector, &public_key, msk_builder_view(&token));
     if (strcmp(secret.alg->name, "ES512") != 0) { /* those the reference signs with fresh randomness */
         expect_text(vector, "token", (const char *)token.data);
         expect_bytes(vector, "hex", msk_builder_view(&token));

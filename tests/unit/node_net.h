@@ -1,202 +1,12 @@
-/* node_net.h: several whole nodes on a network in memory, in virtual time: connections that open, carry frames in order,
- * close, and stall while a pair is cut, as QUIC connections do. A place on it may also be held by a test (node_fake.h, node_reference.h).
+/* node_net.h: several whole nodes on a network in memory, in virtual time: connections that open, carry frames in
+ * order, close, and stall while a pair is cut, as QUIC connections do. A place on it may also be held by a test
+ * (node_fake.h, node_reference.h).
  *
  * Places are numbered from 1; one seed decides everything. NODE_NET_TRACE=1 prints what happens. */
 #ifndef MSK_TESTS_NODE_NET_H
 #define MSK_TESTS_NODE_NET_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "base/alloc.h"
-#include "core/node_parts.h"
-#include "crypto/identity.h"
-#include "wire/close_code.h"
-
-#define NET_PLACES_MAX  12
-#define NET_CONNS_MAX   4096
-#define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
-#define NET_ENTRIES_MAX 4096
-#define NET_RECORDS_MAX 1024    /* on their way to one disk */
-#define NET_FRAMES_MAX  64      /* kept for a test to look at, of one end */
-#define NET_IDLE_MS     30000   /* transport.md: idle timeout */
-#define NET_DIAL_MS     10000   /* a dial that nobody answers */
-#define NET_EPOCH_MS    INT64_C(1750000000000)
-
-struct net;
-struct net_conn;
-
-/* One way of a connection: what was written and has not arrived. */
-struct net_parcel {
-    struct net_parcel *next;
-    uint64_t due_ms;
-    bool is_close;
-    uint64_t code;
-    size_t len;
-    uint8_t data[];
-};
-
-struct net_end {
-    int place;
-    uint64_t link; /* of a node */
-    bool told;     /* it knows that the connection is over, or ended it */
-    struct net_parcel *inbox, **inbox_tail;
-    uint64_t last_due_ms, stalled_ms, retry_ms; /* since when a cut holds it up; the next retransmission */
-    /* for a place held by a test */
-    struct { uint8_t *data; size_t len; } frames[NET_FRAMES_MAX];
-    size_t frame_count;
-    bool closed;
-    uint64_t code; /* NET_CODE_TRANSPORT: without an application code */
-};
-#define NET_CODE_TRANSPORT UINT64_MAX
-
-struct net_conn {
-    int number;
-    enum msk_alpn alpn;
-    struct net_end ends[2]; /* the dialler's, the acceptor's */
-    bool opening, open;
-    uint64_t first_ms, try_ms, wait_ms, open_ms; /* of the handshake: begun, next packet, its backoff; when it is done */
-};
-
-/* A place held by a test hears of what happens there. */
-struct net_fake {
-    void *context;
-    void (*opened)(struct net *net, struct net_conn *conn, int end, void *context);
-    void (*frame)(struct net *net, struct net_conn *conn, int end, struct msk_bytes frame, void *context);
-    void (*closed)(struct net *net, struct net_conn *conn, int end, uint64_t code, void *context);
-    void (*tick)(struct net *net, void *context);
-    uint64_t due_ms; /* of the next tick; 0: none */
-};
-
-struct net_place {
-    struct net *net;
-    struct msk_node *node; /* NULL: nobody there, or a fake */
-    bool faked;
-    struct net_fake fake;
-    uint8_t secret[32];
-    struct msk_digest id;
-    struct msk_socket_addr address;
-    struct msk_actions actions, held;
-    uint64_t on_disk;
-    /* what is on the disk, of one group; the records on their way there, and when each arrives */
-    struct msk_hard_state disk;
-    struct msk_log disk_log;
-    struct msk_cursor disk_committed;
-    struct msk_action records[NET_RECORDS_MAX];
-    uint64_t record_due_ms[NET_RECORDS_MAX];
-    size_t record_count;
-    int64_t clock_skew_ms;
-    uint64_t generation_ms; /* started at */
-    unsigned events[MSK_EVENT_COUNT];
-    struct msk_event last[MSK_EVENT_COUNT];
-    uint64_t last_ms[MSK_EVENT_COUNT];
-    void (*replied)(struct net *net, int place, const struct msk_action *reply); /* to a caller; may be NULL */
-};
-
-struct net {
-    struct net_place places[NET_PLACES_MAX + 1];
-    struct net_conn *conns[NET_CONNS_MAX];
-    size_t conn_count;
-    bool cut[NET_PLACES_MAX + 1][NET_PLACES_MAX + 1];
-    uint64_t now_ms, seed;
-    uint64_t delay_ms, jitter_ms, disk_ms;
-    double loss; /* probability that a first packet is lost and comes a retransmission later */
-    struct msk_random random;
-    struct msk_digest network_id;
-    bool trace;
-    uint64_t steps, wakeups;
-    uint64_t refresh_interval_ms, purge_after_ms;
-    struct msk_signed_peer_entry *entries[NET_ENTRIES_MAX]; /* made by tests */
-    size_t entry_count;
-};
-
-static inline struct msk_now net_now(const struct net *net, int place)
-{
-    return (struct msk_now){.mono_ms = net->now_ms,
-                            .wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms + net->places[place].clock_skew_ms};
-}
-
-/* ---- making */
-
-static inline struct net *net_new(uint64_t seed)
-{
-    struct net *net = calloc(1, sizeof *net);
-    net->seed = seed;
-    net->now_ms = 1000;
-    net->delay_ms = 1;
-    net->trace = getenv("NODE_NET_TRACE") != NULL;
-    net->network_id = msk_digest_of_string("test network");
-    msk_random_seed(&net->random, seed);
-    for (int i = 1; i <= NET_PLACES_MAX; i++) {
-        struct net_place *place = &net->places[i];
-        struct msk_random random;
-        place->net = net;
-        msk_log_init(&place->disk_log);
-        msk_random_seed(&random, seed * 100 + (uint64_t)i);
-        for (size_t k = 0; k < sizeof place->secret; k++)
-            place->secret[k] = (uint8_t)msk_random_next(&random);
-        assert_int_equal(msk_ed25519_public(place->secret, &place->id), 0);
-        place->address = (struct msk_socket_addr){.version = MSK_IPV4, .ip = {10, 0, 0, (uint8_t)i}, .port = 7000};
-    }
-    return net;
-}
-
-static inline void net_clear_inbox(struct net_end *end)
-{
-    while (end->inbox) {
-        struct net_parcel *parcel = end->inbox;
-        end->inbox = parcel->next;
-        free(parcel);
-    }
-    end->inbox_tail = &end->inbox;
-}
-
-static inline void net_drop_records(struct net_place *place)
-{
-    for (size_t i = 0; i < place->record_count; i++)
-        if (place->records[i].kind == MSK_ACTION_APPEND)
-            msk_free(place->records[i].append.data);
-    place->record_count = 0;
-}
-
-static inline void net_free(struct net *net)
-{
-    for (int i = 1; i <= NET_PLACES_MAX; i++) {
-        struct net_place *place = &net->places[i];
-        msk_node_free(place->node);
-        net_drop_records(place);
-        msk_log_free(&place->disk_log);
-        msk_actions_free(&place->actions);
-        msk_actions_free(&place->held);
-        for (int kind = 0; kind < MSK_EVENT_COUNT; kind++)
-            msk_event_free(&place->last[kind]);
-    }
-    for (size_t i = 0; i < net->conn_count; i++) {
-        for (int e = 0; e < 2; e++) {
-            net_clear_inbox(&net->conns[i]->ends[e]);
-            for (size_t k = 0; k < net->conns[i]->ends[e].frame_count; k++)
-                free(net->conns[i]->ends[e].frames[k].data);
-        }
-        free(net->conns[i]);
-    }
-    for (size_t i = 0; i < net->entry_count; i++)
-        msk_signed_peer_entry_free(net->entries[i]);
-    free(net);
-}
-
-static inline int net_place_of(const struct net *net, const struct msk_digest *id)
-{
-    for (int i = 1; i <= NET_PLACES_MAX; i++)
-        if (msk_digest_equal(&net->places[i].id, id))
-            return i;
-    return 0;
-}
+#include "node_places.h"
 
 static inline void net_run(struct net *net, uint64_t until_ms);
 static inline void net_execute(struct net *net, int place);
@@ -227,7 +37,8 @@ static inline void net_start(struct net *net, int number, const int *bootstrap)
     struct msk_peer_address peers[NET_PLACES_MAX];
     size_t count = 0;
     for (; bootstrap && bootstrap[count]; count++)
-        peers[count] = (struct msk_peer_address){net->places[bootstrap[count]].id, net->places[bootstrap[count]].address};
+        peers[count] =
+            (struct msk_peer_address){net->places[bootstrap[count]].id, net->places[bootstrap[count]].address};
     struct msk_node_config config = {.network_id = net->network_id,
                                      .bootstrap = peers,
                                      .bootstrap_count = count,
@@ -267,76 +78,7 @@ static inline void net_join(struct net *net, int number, const struct msk_group_
     net_execute(net, number);
 }
 
-/* ---- connections */
-
-static inline uint64_t net_transit(struct net *net)
-{
-    uint64_t ms = net->delay_ms + msk_random_below(&net->random, net->jitter_ms + 1);
-    while (net->loss > 0 && msk_random_unit(&net->random) < net->loss)
-        ms += 3 * (net->delay_ms + net->jitter_ms) + 25; /* a probe timeout */
-    return ms;
-}
-
-static inline struct net_conn *net_conn_new(struct net *net, int from, int to, enum msk_alpn alpn, uint64_t link)
-{
-    assert_true(net->conn_count < NET_CONNS_MAX);
-    struct net_conn *conn = calloc(1, sizeof *conn);
-    *conn = (struct net_conn){.number = (int)net->conn_count,
-                              .alpn = alpn,
-                              .ends = {{.place = from, .link = link}, {.place = to}},
-                              .opening = true,
-                              .first_ms = net->now_ms,
-                              .try_ms = net->now_ms,
-                              .wait_ms = 1000};
-    for (int e = 0; e < 2; e++)
-        conn->ends[e].inbox_tail = &conn->ends[e].inbox;
-    net->conns[net->conn_count++] = conn;
-    return conn;
-}
-
-static inline struct net_conn *net_find(const struct net *net, int place, uint64_t link, int *end)
-{
-    for (size_t i = net->conn_count; i > 0; i--)
-        for (int e = 0; e < 2; e++)
-            if (link && net->conns[i - 1]->ends[e].place == place && net->conns[i - 1]->ends[e].link == link) {
-                *end = e;
-                return net->conns[i - 1];
-            }
-    return NULL;
-}
-
-/* Put something on its way to the other end. */
-static inline void net_post(struct net *net, struct net_conn *conn, int from, struct msk_bytes data, bool is_close,
-                            uint64_t code)
-{
-    struct net_end *to = &conn->ends[1 - from];
-    struct net_parcel *parcel = calloc(1, sizeof *parcel + data.len);
-    parcel->due_ms = net->now_ms + net_transit(net);
-    if (parcel->due_ms < to->last_due_ms)
-        parcel->due_ms = to->last_due_ms;
-    to->last_due_ms = parcel->due_ms;
-    parcel->is_close = is_close;
-    parcel->code = code;
-    parcel->len = data.len;
-    if (data.len)
-        memcpy(parcel->data, data.data, data.len);
-    *to->inbox_tail = parcel;
-    to->inbox_tail = &parcel->next;
-}
-
-/* The same at both ends of a connection, and at no other. */
-static inline int net_export(void *context, uint64_t link, struct msk_bytes label, uint8_t out[32])
-{
-    const struct net_place *place = context;
-    int end;
-    const struct net_conn *conn = net_find(place->net, (int)(place - place->net->places), link, &end);
-    if (!conn)
-        return MSK_E_NOTFOUND;
-    struct msk_bytes parts[] = {MSK_BYTES(&conn->number, sizeof conn->number), label};
-    struct msk_digest secret = msk_digest_of_parts(parts, 2);
-    memcpy(out, secret.bytes, sizeof secret.bytes);
-    return 0;
-}
+/* ---- what nodes are told */
 
 static inline void net_tell_opened(struct net *net, struct net_conn *conn, int end)
 {
@@ -358,11 +100,14 @@ static inline void net_tell_opened(struct net *net, struct net_conn *conn, int e
                                        .rtt_us = 2000 * net->delay_ms,
                                        .export_secret = net_export,
                                        .export_context = place};
+    net_enter(net);
     msk_node_link_opened(place->node, net_now(net, here->place), here->link, &info, &place->actions);
+    net_leave();
     net_execute(net, here->place);
 }
 
-static inline void net_tell_closed(struct net *net, struct net_conn *conn, int end, enum msk_closed_by by, uint64_t code)
+static inline void net_tell_closed(struct net *net, struct net_conn *conn, int end, enum msk_closed_by by,
+                                   uint64_t code)
 {
     struct net_end *here = &conn->ends[end];
     struct net_place *place = &net->places[here->place];
@@ -375,8 +120,11 @@ static inline void net_tell_closed(struct net *net, struct net_conn *conn, int e
         place->fake.closed(net, conn, end, here->code, place->fake.context);
     if (!place->node)
         return;
-    const struct msk_link_close close = {.by = by, .code = code, .detail = by == MSK_CLOSED_TRANSPORT ? "timed out" : NULL};
+    const struct msk_link_close close = {
+        .by = by, .code = code, .detail = by == MSK_CLOSED_TRANSPORT ? "timed out" : NULL};
+    net_enter(net);
     msk_node_link_closed(place->node, net_now(net, here->place), here->link, &close, &place->actions);
+    net_leave();
     net_execute(net, here->place);
 }
 
@@ -503,7 +251,9 @@ static inline void net_disk_done(struct net *net, int number)
     for (size_t i = 0; i < held.count; i++)
         net_do(net, number, &held.items[i]);
     msk_actions_free(&held);
+    net_enter(net);
     msk_node_persisted(place->node, net_now(net, number), place->on_disk, &place->actions);
+    net_leave();
     net_execute(net, number);
 }
 
@@ -563,7 +313,7 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     if (here->told) {
         /* lost */
     } else if (!place->node && !place->faked) {
-        here->told = true; /* nobody there any more: silence */
+        here->told = true;                              /* nobody there any more: silence */
     } else if (place->generation_ms > conn->first_ms) { /* another process than the connection's: a stateless reset */
         here->told = true;
         net_tell_closed(net, conn, 1 - end, MSK_CLOSED_TRANSPORT, 0);
@@ -579,8 +329,10 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     } else if (parcel->len > msk_node_link_frame_max(place->node, here->link)) {
         fail_msg("a frame above the limit");
     } else {
+        net_enter(net);
         msk_node_link_frame(place->node, net_now(net, here->place), here->link, MSK_BYTES(parcel->data, parcel->len),
                             &place->actions);
+        net_leave();
         net_execute(net, here->place);
     }
     free(parcel);
@@ -641,7 +393,9 @@ static inline void net_step(struct net *net)
             net_disk_done(net, i);
         if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
             net->wakeups++;
+            net_enter(net);
             msk_node_tick(place->node, net_now(net, i), &place->actions);
+            net_leave();
             net_execute(net, i);
         }
         if (place->faked && place->fake.due_ms && place->fake.due_ms <= net->now_ms)
@@ -668,18 +422,18 @@ static inline void net_run_for(struct net *net, uint64_t ms)
 }
 
 /* Run until the condition holds; the milliseconds it took, or UINT64_MAX after `limit_ms`. */
-#define NET_UNTIL(net, limit_ms, condition)                                                                            \
-    __extension__({                                                                                                    \
-        uint64_t begun_ = (net)->now_ms, took_ = UINT64_MAX;                                                           \
-        while (took_ == UINT64_MAX && (net)->now_ms <= begun_ + (limit_ms)) {                                          \
-            if (condition)                                                                                             \
-                took_ = (net)->now_ms - begun_;                                                                        \
-            else {                                                                                                     \
-                uint64_t next_ = net_next(net);                                                                        \
-                net_run(net, next_ > (net)->now_ms && next_ != MSK_NEVER ? next_ : (net)->now_ms + 1);                 \
-            }                                                                                                          \
-        }                                                                                                              \
-        took_;                                                                                                         \
+#define NET_UNTIL(net, limit_ms, condition)                                                            \
+    __extension__({                                                                                    \
+        uint64_t begun_ = (net)->now_ms, took_ = UINT64_MAX;                                           \
+        while (took_ == UINT64_MAX && (net)->now_ms <= begun_ + (limit_ms)) {                          \
+            if (condition)                                                                             \
+                took_ = (net)->now_ms - begun_;                                                        \
+            else {                                                                                     \
+                uint64_t next_ = net_next(net);                                                        \
+                net_run(net, next_ > (net)->now_ms && next_ != MSK_NEVER ? next_ : (net)->now_ms + 1); \
+            }                                                                                          \
+        }                                                                                              \
+        took_;                                                                                         \
     })
 
 /* ---- faults */
@@ -735,8 +489,8 @@ static inline unsigned net_conn_total(const struct net *net, int a, int b, enum 
     unsigned total = 0;
     for (size_t i = 0; i < net->conn_count; i++) {
         const struct net_end *ends = net->conns[i]->ends;
-        total += net->conns[i]->alpn == alpn && ((ends[0].place == a && ends[1].place == b) ||
-                                                 (ends[0].place == b && ends[1].place == a));
+        total += net->conns[i]->alpn == alpn &&
+                 ((ends[0].place == a && ends[1].place == b) || (ends[0].place == b && ends[1].place == a));
     }
     return total;
 }

@@ -1,6 +1,6 @@
 /* node_reference.h: a member that behaves as the reference does where bonds form and end: it dials whom it learns of on
- * every change of its catalog, keeps the first connection that it completed and closes later ones with 30429, and has no
- * redial timer (groups.md 2.1 to 2.7, wire.md 4.5 to 4.8). No consensus. */
+ * every change of its catalog, keeps the first connection that it completed and closes later ones with 30429, and has
+ * no redial timer (groups.md 2.1 to 2.7, wire.md 4.5 to 4.8). No consensus. */
 #ifndef MSK_TESTS_NODE_REFERENCE_H
 #define MSK_TESTS_NODE_REFERENCE_H
 
@@ -125,15 +125,16 @@ static inline void reference_listed(struct reference *ref, const struct msk_sign
         reference_dial(ref, net_place_of(ref->net, &list->items[i].entry.address.peer_id));
 }
 
-static inline void reference_accept(struct reference *ref, struct net_conn *conn, const struct msk_handshake_start *start)
+static inline void reference_accept(struct reference *ref, struct net_conn *conn,
+                                    const struct msk_handshake_start *start)
 {
     struct msk_signed_peer_entry space[NET_PLACES_MAX];
     struct msk_digest proof = fake_proof(ref->net, conn, 0, &ref->group);
     struct msk_handshake_end end = {.proof = fake_proof(ref->net, conn, 1, &ref->group),
                                     .bonds = reference_bonds(ref, space)};
-    uint64_t code = ref->bonds[reference_peer(ref, conn)]         ? MSK_CLOSE_ALREADY_BONDED
+    uint64_t code = ref->bonds[reference_peer(ref, conn)]      ? MSK_CLOSE_ALREADY_BONDED
                     : !msk_digest_equal(&proof, &start->proof) ? MSK_CLOSE_INVALID_PROOF
-                                                                  : 0;
+                                                               : 0;
     if (code) {
         net_close(ref->net, conn, 1, code);
         return;
@@ -143,7 +144,8 @@ static inline void reference_accept(struct reference *ref, struct net_conn *conn
     reference_register(ref, conn);
 }
 
-static inline void reference_message(struct reference *ref, struct net_conn *conn, const struct msk_bond_message *message)
+static inline void reference_message(struct reference *ref, struct net_conn *conn,
+                                     const struct msk_bond_message *message)
 {
     switch (message->kind) {
     case MSK_BOND_PING:

@@ -146,7 +146,7 @@ static void a_lingering_close_delivers_first(void **state)
     world->meddle = lose_some;
     world->context = &(struct lose){1};
     send_text(a->conns[0], "last words");
-    msk_quic_conn_close(a->conns[0], world->now_ns, 204, "GracefulShutdown", 400);
+    msk_quic_conn_close(a->conns[0], world->now_ns, 204, "GracefulShutdown", 10000);
     node_work(world, a);
     assert_int_equal(a->closed, 0);
     world_run(world, 1000);
