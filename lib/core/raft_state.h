@@ -37,7 +37,7 @@ struct msk_raft_peer {
     uint64_t barred_ms;      /* it answered wrongly: nothing is fetched from it until then */
 
     /* it fetches from us (4.1) */
-    uint64_t wanted_ms; /* when it last asked what we have; 0: never */
+    uint64_t wanted_ms, told; /* when it last asked what we have, 0: never; the end that it was told */
     uint64_t served_ms, served_bytes; /* in the second that began then */
 };
 
@@ -122,7 +122,7 @@ struct msk_raft {
 
     struct msk_requests requests;
     struct msk_sync sync;
-    uint64_t offered, offer_ms; /* the end last told to those who fetch from us; when it may be told again */
+    uint64_t offer_ms; /* when those who fetch from us may be told again of new entries */
 
     enum msk_role role;
     bool online;

@@ -27,10 +27,11 @@ static void send_sync(struct msk_raft *raft, const struct msk_digest *to, const 
     msk_raft_send_early(raft, to, &message, out);
 }
 
-static void tell_available(struct msk_raft *raft, const struct msk_digest *to, struct msk_actions *out)
+static void tell_available(struct msk_raft *raft, struct msk_raft_peer *peer, struct msk_actions *out)
 {
-    send_sync(raft, to,
-              &(struct msk_log_sync){.kind = MSK_SYNC_AVAILABILITY_RESPONSE, .available = {0, offered_end(raft)}}, out);
+    peer->told = offered_end(raft);
+    send_sync(raft, &peer->id,
+              &(struct msk_log_sync){.kind = MSK_SYNC_AVAILABILITY_RESPONSE, .available = {0, peer->told}}, out);
 }
 
 /* ---- entries */
@@ -97,18 +98,24 @@ void msk_raft_provide(struct msk_raft *raft, struct msk_now now, struct msk_raft
         return;
     if (message->kind == MSK_SYNC_AVAILABILITY_REQUEST) {
         peer->wanted_ms = now.mono_ms;
-        tell_available(raft, &peer->id, out);
+        tell_available(raft, peer, out);
     } else {
         answer_fetch(raft, now, peer, message->fetch, out);
     }
 }
 
+/* It asked, and has not been told of all there is. */
+static bool waits(const struct msk_raft *raft, const struct msk_raft_peer *peer)
+{
+    return peer->bonded && peer->wanted_ms && peer->told != offered_end(raft);
+}
+
 uint64_t msk_raft_offer_deadline(const struct msk_raft *raft)
 {
-    if (!msk_raft_defends(raft) || raft->halted || raft->failed || offered_end(raft) == raft->offered)
+    if (!msk_raft_defends(raft) || raft->halted || raft->failed)
         return MSK_NEVER;
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].bonded && raft->peers[i].wanted_ms)
+        if (waits(raft, &raft->peers[i]))
             return raft->offer_ms;
     return MSK_NEVER;
 }
@@ -118,13 +125,12 @@ void msk_raft_offer(struct msk_raft *raft, struct msk_now now, struct msk_action
 {
     if (msk_raft_offer_deadline(raft) > now.mono_ms)
         return;
-    raft->offered = offered_end(raft);
     raft->offer_ms = now.mono_ms + OFFER_INTERVAL_MS;
     for (size_t i = 0; i < raft->peer_count; i++) {
         struct msk_raft_peer *peer = &raft->peers[i];
         if (now.mono_ms - peer->wanted_ms > WANTED_FOR_MS)
             peer->wanted_ms = 0;
-        if (peer->bonded && peer->wanted_ms)
-            tell_available(raft, &peer->id, out);
+        if (waits(raft, peer))
+            tell_available(raft, peer, out);
     }
 }
