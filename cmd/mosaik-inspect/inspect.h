@@ -4,6 +4,6 @@
 
 #include "cli/program.h"
 
-extern const struct msk_command inspect_code, inspect_decode;
+extern const struct msk_command inspect_peer, inspect_catalog, inspect_bond, inspect_code, inspect_decode;
 
 #endif

@@ -1,1 +1,1 @@
-ROOMS_mosaik-inspect := base crypto wire cli
+ROOMS_mosaik-inspect := base crypto wire core quic runtime cli

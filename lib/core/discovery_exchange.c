@@ -8,8 +8,6 @@
 #include "wire/close_code.h"
 #include "wire/frame.h"
 
-#define DECODED_PER_BYTE 16 /* memory a decoded catalog may take for each byte received */
-
 /* ---- beginning and end */
 
 static struct msk_exchange *add(struct msk_discovery *discovery, struct msk_now now, struct msk_link *link,
@@ -139,7 +137,7 @@ void msk_discovery_opened(struct msk_discovery *discovery, struct msk_now now, s
 static int decode(const struct msk_type *type, struct msk_bytes frame, struct msk_arena *arena, void *out,
                   struct msk_error *err)
 {
-    msk_arena_init(arena, (64u << 10) + frame.len * DECODED_PER_BYTE);
+    msk_arena_init(arena, MSK_DECODE_BUDGET(frame.len));
     int error = msk_decode(type, frame, arena, out, err);
     if (error < 0)
         msk_arena_free(arena);

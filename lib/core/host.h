@@ -13,6 +13,9 @@
 
 #define MSK_DIAL_ADDRESSES_MAX 8 /* tried of one entry */
 
+/* Memory that decoding a frame of `len` bytes may take. */
+#define MSK_DECODE_BUDGET(len) ((64u << 10) + (size_t)(len)*16)
+
 enum msk_turn { MSK_TURN_OURS, MSK_TURN_BY_ID, MSK_TURN_THEIRS };
 
 struct msk_host {

@@ -66,7 +66,8 @@ void msk_mesh_forgotten(struct msk_mesh *mesh, const struct msk_digest *peer); /
 void msk_mesh_synced(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, struct msk_actions *out);
 
 /* Our own entry has a new version: PeerEntryUpdate on every bond (groups.md 2.7). `content`: more than its version
- * changed, perhaps a ticket: whoever refused us is tried again. */
+ * changed, perhaps a ticket: everybody is told at once, and whoever refused us is tried again. A mere refresh goes from
+ * one member to the next within two seconds. */
 void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool content, struct msk_actions *out);
 
 /* Close everything with 102; with `depart`, a Departure goes first and is flushed (groups.md 2.10). */
@@ -92,10 +93,6 @@ uint64_t msk_mesh_deadline(const struct msk_mesh *mesh); /* mono_ms, or MSK_NEVE
 /* The bond with a peer on which to send; NULL: not bonded. */
 struct msk_bond *msk_mesh_bond(const struct msk_mesh *mesh, const struct msk_digest *peer);
 size_t msk_mesh_bond_count(const struct msk_mesh *mesh);
-
-/* Close the bond with a peer, spare included. */
-void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,
-                   struct msk_actions *out);
 
 /* Arrays, members as in cli.md: the bonds; and the members without one, with why and when next. New references, NULL
  * without memory. */

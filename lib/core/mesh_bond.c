@@ -11,9 +11,6 @@
 #include "wire/close_code.h"
 #include "wire/frame.h"
 
-#define DECODED_PER_BYTE 16 /* memory a decoded message may take for each byte received */
-#define DECODED_MIN      (64u << 10)
-
 struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now)
 {
     struct msk_bond *bond = msk_calloc(1, sizeof *bond);
@@ -57,13 +54,13 @@ static const char *direction(const struct msk_bond *bond)
     return bond->link->info.dialled ? "dialled" : "accepted";
 }
 
-/* Both ends must come to the same answer: the connection that the smaller id dialled; of two by the same side the later
- * one, since who dials again has lost the first. */
+/* Both ends must come to the same answer: the connection that the smaller id dialled. One that shows signs of being
+ * dead is out of the question; and who dials a second time has lost the first. */
 static bool prefer_second(const struct msk_mesh *mesh, const struct msk_member *member, const struct msk_bond *first,
                           const struct msk_bond *second)
 {
-    if (first->link->info.dialled == second->link->info.dialled)
-        return second->opened_ms >= first->opened_ms;
+    if (first->missed > 0 || first->link->info.dialled == second->link->info.dialled)
+        return true;
     bool we_are_smaller = msk_digest_compare(&mesh->config.bond.self, &member->peer) < 0;
     return second->link->info.dialled == we_are_smaller;
 }
@@ -181,17 +178,17 @@ void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bon
 
 /* The process that dials began after our bond with the peer did: that bond is dead, whatever its timer says. Two signs,
  * since clocks differ and the entry we had when the bond began may have been of an older process still. */
-static bool has_restarted(const struct msk_member *member)
+static bool has_restarted(const struct msk_member *member, const struct msk_signed_peer_entry *entry)
 {
-    int64_t started_ms = member->entry->entry.version.started_ms;
-    return member->bond && started_ms > member->bond_started_ms && started_ms > member->bond->opened_wall_ms;
+    int64_t started_ms = entry->entry.version.started_ms;
+    return member && member->bond && started_ms > member->bond_started_ms && started_ms > member->bond->opened_wall_ms;
 }
 
 /* Check 7. A bond that is there refuses a second one, unless both may just have dialled at once (2.6, rule 2), or it
  * shows signs of being dead. */
 static bool has_room(const struct msk_member *member, struct msk_now now)
 {
-    if (!member->bond)
+    if (!member || !member->bond)
         return true;
     if (member->spare)
         return false;
@@ -207,51 +204,67 @@ static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, 
     msk_host_close(mesh->host, link, code, false, out);
 }
 
-/* Checks 8 to 10; 0, or the code to close with and the number of the check. */
-static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *bond,
+/* Checks 7 to 9: 0, or the code to close with and the number of the check. `member` is NULL for a peer that we did not
+ * take for one: it costs us nothing lasting before it has proved the key. */
+static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
+                        const struct msk_signed_peer_entry *entry, const struct msk_bond *bond,
                         const struct msk_handshake_start *start, const char **check, struct msk_actions *out)
 {
+    struct msk_ticket_watch stranger = {0};
+    *check = "7";
+    if (!has_room(member, now) && !has_restarted(member, entry))
+        return MSK_CLOSE_ALREADY_BONDED;
     *check = "8";
-    if (!msk_member_tickets_valid(mesh, now, member, out))
+    if (!msk_mesh_tickets_valid(mesh, now, &entry->entry, member ? &member->tickets : &stranger, out))
         return MSK_CLOSE_NOT_ALLOWED;
     *check = "9";
     if (msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) < 0)
         return MSK_CLOSE_INVALID_PROOF;
-    *check = "10";
+    return 0;
+}
+
+/* Steps 10 to 12. */
+static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *bond,
+                    const struct msk_handshake_start *start, struct msk_actions *out)
+{
     struct msk_signed_peer_entry_seq bonds;
+    struct msk_link *link = bond->link;
     int error = msk_mesh_list(mesh, member, &bonds);
     if (error == 0)
         error = msk_bond_send_end(bond, &mesh->config.bond, &bonds, out);
     msk_free(bonds.items);
-    return error < 0 ? MSK_CLOSE_UNEXPECTED_CLOSE : 0;
-}
-
-void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
-                     const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
-                     struct msk_actions *out)
-{
-    struct msk_member *member = msk_member_of(mesh, entry, true);
-    struct msk_bond *bond = member ? msk_mesh_new_bond(member, link, now) : NULL;
-    if (!bond) {
-        reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "7", out);
-        return;
-    }
-    const char *check = "7";
-    bool restarted = has_restarted(member);
-    uint64_t code = restarted || has_room(member, now) ? examine(mesh, now, member, bond, start, &check, out)
-                                                       : MSK_CLOSE_ALREADY_BONDED;
-    if (code) {
+    if (error < 0) {
         msk_free(bond);
-        reject(mesh, link, code, check, out);
+        reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "10", out);
         return;
     }
-    if (restarted)
+    if (has_restarted(member, member->entry))
         msk_mesh_end(mesh, now, member, MSK_CLOSE_TIMEOUT, false, out);
     link->owner = MSK_OWNER_GROUP;
     link->object = mesh->events.group;
     msk_mesh_complete(mesh, now, bond, out);
     msk_member_list(member, &start->bonds);
     msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
+}
+
+void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
+                     const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
+                     struct msk_actions *out)
+{
+    const char *check = "7";
+    struct msk_member *member = msk_member_find(mesh, &link->info.peer);
+    struct msk_bond *bond = msk_mesh_new_bond(member, link, now);
+    uint64_t code = bond ? examine(mesh, now, member, entry, bond, start, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
+    if (code == 0) {
+        bond->peer = member = msk_member_of(mesh, entry, true);
+        code = member ? 0 : MSK_CLOSE_UNEXPECTED_CLOSE;
+    }
+    if (code) {
+        msk_free(bond);
+        reject(mesh, link, code, check, out);
+        return;
+    }
+    welcome(mesh, now, member, bond, start, out);
 }
 
 /* ---- messages */
@@ -327,7 +340,8 @@ static void receive_update(struct msk_mesh *mesh, struct msk_now now, struct msk
     MSK_EMIT(out, &mesh->config.bond.group_id, PEER_ENTRY_UPDATE, MSK_F_DIGEST("peer", &member->peer),
              MSK_F_TEXT("version", version), MSK_F_TEXT("outcome", msk_catalog_outcome_text(outcome)));
     msk_watch_clock(now, entry, "PeerEntryUpdate", &member->skew_reported, out);
-    member->bond_started_ms = member->entry->entry.version.started_ms;
+    if (entry->entry.version.started_ms > member->bond_started_ms)
+        member->bond_started_ms = entry->entry.version.started_ms;
 }
 
 static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
@@ -371,7 +385,7 @@ void msk_mesh_frame(struct msk_mesh *mesh, struct msk_now now, struct msk_link *
     } decoded;
     struct msk_arena arena;
     struct msk_error err = {0};
-    msk_arena_init(&arena, DECODED_MIN + frame.len * DECODED_PER_BYTE);
+    msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
     int error = msk_decode(greeting ? MSK_TYPE(handshake_end) : MSK_TYPE(bond_message), frame, &arena, &decoded, &err);
     if (error < 0) {
         undecodable(mesh, now, bond, frame, error, err.text, out);
@@ -446,14 +460,6 @@ void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *
 void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
 {
     end_bond(mesh, now, member, MSK_CLOSED_PEER, MSK_CLOSE_CANCELLED, false, out);
-}
-
-void msk_mesh_drop(struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *peer, uint64_t code,
-                   struct msk_actions *out)
-{
-    struct msk_member *member = msk_member_find(mesh, peer);
-    if (member && member->bond)
-        msk_mesh_end(mesh, now, member, code, false, out);
 }
 
 void msk_mesh_closed(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,

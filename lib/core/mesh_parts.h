@@ -42,7 +42,7 @@ struct msk_member {
     uint64_t due_ms;
     const char *trigger;                 /* of the next dial: "catalog", "handshake_list", "bond_formed", "redial" */
     uint32_t attempts, unknown, rebuffs; /* failed dials in a row; of those 401; reachable but no member */
-    bool outdated;       /* lacks our refreshed entry: gets it when its turn comes */
+    bool outdated;                       /* lacks our refreshed entry: gets it when its turn comes */
     bool introduced;                     /* a catalog sync came before the dial, or is not needed */
     bool proven;                         /* held a bond in this run */
     uint64_t lost_ms, rtt_us;            /* of the last bond; lost_ms 0: none lost */
@@ -69,8 +69,8 @@ struct msk_mesh {
 
 /* ---- members (mesh.c) */
 struct msk_member *msk_member_find(const struct msk_mesh *mesh, const struct msk_digest *peer);
-/* Made if need be; NULL without memory or room, for which `urgent` ones may push others out. The entry is copied if newer
- * than the known one. */
+/* Made if need be; NULL without memory or room, for which `urgent` ones may push others out. The entry is copied if
+ * newer than the known one. */
 struct msk_member *msk_member_of(struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry, bool urgent);
 bool msk_member_lists_group(const struct msk_mesh *mesh, const struct msk_signed_peer_entry *entry);
 /* An entry from wherever: remember it, and dial its peer if that is called for. */
@@ -107,7 +107,10 @@ void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *
 void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
 
 /* ---- tickets (mesh_tickets.c) */
-/* Check and remember: whether the member's entry is in order. */
+/* Check an entry, and bring what was remembered of its tickets up to date. */
+bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
+                            struct msk_ticket_watch *watch, struct msk_actions *out);
+/* The same for a member's. */
 bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                               struct msk_actions *out);
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);

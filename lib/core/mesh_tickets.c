@@ -39,9 +39,9 @@ static void report(const struct msk_mesh *mesh, const struct msk_digest *peer, c
         MSK_EMIT(out, group_id, TICKET_REFRESHED, MSK_F_DIGEST("peer", peer), expiry_field(verdict->expires_ms));
 }
 
-/* Check an entry and bring the watch up to date. A check that could not be made proves nothing: refused. */
-static bool check(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
-                  struct msk_ticket_watch *watch, struct msk_actions *out)
+/* A check that could not be made proves nothing: refused. */
+bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
+                            struct msk_ticket_watch *watch, struct msk_actions *out)
 {
     if (mesh->config.validator_count == 0)
         return true;
@@ -68,12 +68,12 @@ static bool check(struct msk_mesh *mesh, struct msk_now now, const struct msk_pe
 bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                               struct msk_actions *out)
 {
-    return check(mesh, now, &member->entry->entry, &member->tickets, out);
+    return msk_mesh_tickets_valid(mesh, now, &member->entry->entry, &member->tickets, out);
 }
 
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
 {
-    (void)check(mesh, now, &mesh->host->own->signed_entry.entry, &mesh->own_tickets, out);
+    (void)msk_mesh_tickets_valid(mesh, now, &mesh->host->own->signed_entry.entry, &mesh->own_tickets, out);
 }
 
 /* ---- by time */

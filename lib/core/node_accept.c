@@ -3,9 +3,6 @@
 #include "core/node_parts.h"
 #include "wire/close_code.h"
 
-#define DECODED_PER_BYTE 16 /* memory the decoded message may take for each byte received */
-#define DECODED_MIN      (64u << 10)
-
 static bool may_accept(const struct msk_node *node, const struct msk_digest *peer)
 {
     size_t of_peer = 0;
@@ -80,7 +77,7 @@ void msk_node_accept_frame(struct msk_node *node, struct msk_now now, struct msk
     struct msk_arena arena;
     struct msk_handshake_start start;
     struct msk_error err = {0};
-    msk_arena_init(&arena, DECODED_MIN + frame.len * DECODED_PER_BYTE);
+    msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
     int error = msk_decode(MSK_TYPE(handshake_start), frame, &arena, &start, &err);
     if (error == 0)
         find_group(node, now, link, entry, &start, out);

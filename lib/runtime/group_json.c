@@ -74,7 +74,8 @@ json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validat
 
 static int fail_member(const char *name, const char *wanted, struct msk_error *err)
 {
-    return msk_fail(err, MSK_E_INVALID, "group.%s: %s is wanted", name, wanted);
+    msk_fail(err, MSK_E_INVALID, "group.%s: %s is wanted", name, wanted);
+    return MSK_E_INVALID;
 }
 
 static int read_number(const json_t *value, const struct field *field, uint64_t max, uint64_t *out,
@@ -120,7 +121,7 @@ static int read_choice(const json_t *json, const char *name, const char *const *
 
 static int read_choices(const json_t *json, struct msk_group_config *config, struct msk_error *err)
 {
-    size_t preference, source, machine;
+    size_t preference = 0, source = 0, machine = 0;
     int rc = read_choice(json, "preference", preferences, COUNT(preferences), &preference, err);
     if (rc == 0)
         rc = read_choice(json, "key_source", key_sources, COUNT(key_sources), &source, err);

@@ -209,10 +209,16 @@ int msk_probe_receive(struct msk_probe *probe, uint64_t timeout_ms, struct msk_b
     return 0;
 }
 
-void msk_probe_close(struct msk_probe *probe, uint64_t code)
+void msk_probe_hang_up(struct msk_probe *probe, uint64_t code)
 {
     msk_net_close(probe->net, probe->link, code, true);
     probe->open = false;
+    msk_net_turn(probe->net);
+}
+
+void msk_probe_close(struct msk_probe *probe, uint64_t code)
+{
+    msk_probe_hang_up(probe, code);
     run_until(probe, is_quiet, CLOSE_MAX_MS);
 }
 

@@ -34,7 +34,10 @@ int msk_probe_receive(struct msk_probe *probe, uint64_t timeout_ms, struct msk_b
 /* Close with a code, and wait until the peer knows, as well as that can be known; the connection is gone then. */
 void msk_probe_close(struct msk_probe *probe, uint64_t code);
 
-/* How the last link ended, otherwise than by msk_probe_close; NULL: it did not. `detail` lives until the next dial. */
+/* The same without waiting: the close leaves while later calls run. */
+void msk_probe_hang_up(struct msk_probe *probe, uint64_t code);
+
+/* How the last link ended, otherwise than by us; NULL: it did not. `detail` lives until the next dial. */
 const struct msk_link_close *msk_probe_end(const struct msk_probe *probe);
 
 /* The link that stands, for cipher, times and figures; NULL: none. */

@@ -188,6 +188,7 @@ static void explain_members(struct msk_runtime *runtime, const struct msk_group_
              "majorities are counted of %u declared members: with members of this kind nothing acknowledged is lost; "
              "members of the reference count those they are bonded with",
              config->raft.members);
+    msk_journal_warn(&runtime->journal, "note: %s", text);
     MSK_EMIT(&runtime->actions, &config->id, MEMBERS_MODE, MSK_F_TEXT("text", text),
              MSK_F_U64("members", config->raft.members));
 }

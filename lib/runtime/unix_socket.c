@@ -25,20 +25,22 @@ int msk_unix_address(const char *path, struct sockaddr_un *out, socklen_t *len, 
     return 0;
 }
 
-static int stream_socket(const char *path, int *fd, struct sockaddr_un *address, socklen_t *len, struct msk_error *err)
+/* A socket of `type` and the address of `path`. */
+static int make_socket(const char *path, int type, int *fd, struct sockaddr_un *address, socklen_t *len,
+                       struct msk_error *err)
 {
     int rc = msk_unix_address(path, address, len, err);
     if (rc)
         return rc;
-    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     return *fd < 0 ? msk_fail(err, MSK_E_IO, "socket: %s", strerror(errno)) : 0;
 }
 
 int msk_unix_connect(const char *path, int *fd, struct msk_error *err)
 {
     struct sockaddr_un address;
-    socklen_t len;
-    int rc = stream_socket(path, fd, &address, &len, err);
+    socklen_t len = 0;
+    int rc = make_socket(path, SOCK_STREAM, fd, &address, &len, err);
     if (rc)
         return rc;
     if (connect(*fd, (struct sockaddr *)&address, len) == 0)
@@ -49,31 +51,43 @@ int msk_unix_connect(const char *path, int *fd, struct msk_error *err)
                     connect_errno == ECONNREFUSED ? "nobody listens there any more" : strerror(connect_errno));
 }
 
+/* Only a refusal proves that nobody listens; one who is too busy to accept does. */
+static int check_stale(const char *path, struct msk_error *err)
+{
+    struct sockaddr_un address;
+    socklen_t len = 0;
+    int fd, rc = make_socket(path, SOCK_STREAM | SOCK_NONBLOCK, &fd, &address, &len, err);
+    if (rc)
+        return rc;
+    if (connect(fd, (struct sockaddr *)&address, len) == 0 || errno == EAGAIN)
+        rc = msk_fail(err, MSK_E_REFUSED, "%s: another process listens there", path);
+    else if (errno != ECONNREFUSED)
+        rc = msk_fail(err, MSK_E_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return rc;
+}
+
 /* Make way for a new socket: nothing there, or one that was left behind. */
 static int remove_stale(const char *path, struct msk_error *err)
 {
     struct stat status;
-    int fd;
     if (lstat(path, &status) != 0)
         return errno == ENOENT ? 0 : msk_fail(err, MSK_E_IO, "%s: %s", path, strerror(errno));
     if (!S_ISSOCK(status.st_mode))
         return msk_fail(err, MSK_E_REFUSED, "%s: exists and is not a socket", path);
-    if (msk_unix_connect(path, &fd, NULL) == 0) {
-        close(fd);
-        return msk_fail(err, MSK_E_REFUSED, "%s: another process listens there", path);
-    }
-    if (unlink(path) != 0)
-        return msk_fail(err, MSK_E_IO, "%s: %s", path, strerror(errno));
-    return 0;
+    int rc = check_stale(path, err);
+    if (rc == 0 && unlink(path) != 0)
+        rc = msk_fail(err, MSK_E_IO, "%s: %s", path, strerror(errno));
+    return rc;
 }
 
 int msk_unix_listen(const char *path, int *fd, struct msk_error *err)
 {
     struct sockaddr_un address;
-    socklen_t len;
+    socklen_t len = 0;
     int rc = remove_stale(path, err);
     if (rc == 0)
-        rc = stream_socket(path, fd, &address, &len, err);
+        rc = make_socket(path, SOCK_STREAM, fd, &address, &len, err);
     if (rc)
         return rc;
     mode_t mask = umask(0177); /* there is no moment at which others could connect */

@@ -1,4 +1,5 @@
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "store/store_impl.h"
 
 struct memory_store {
@@ -28,29 +29,31 @@ static struct msk_store_record *find(struct memory_store *store, const struct ms
 }
 
 /* Room for `count` more groups, so that what follows cannot fail halfway. */
-static int reserve(struct memory_store *store, size_t count, struct msk_error *err)
+static bool reserve(struct memory_store *store, size_t count)
 {
     if (store->count + count <= store->capacity)
-        return 0;
+        return true;
     size_t capacity = (store->count + count) * 2;
     struct msk_store_record *records = msk_realloc(store->records, capacity * sizeof *records);
     if (!records)
-        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+        return false;
     store->records = records;
     store->capacity = capacity;
-    return 0;
+    return true;
 }
 
 static int memory_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
                         struct msk_error *err)
 {
     struct memory_store *store = (struct memory_store *)base;
-    int rc = reserve(store, count, err);
-    for (size_t i = 0; i < count && rc == 0; i++) {
+    if (!reserve(store, count))
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    for (size_t i = 0; i < count; i++) {
         struct msk_store_record *known = find(store, &records[i].group);
+        msk_assert(store->records);
         *(known ? known : &store->records[store->count++]) = records[i];
     }
-    return rc;
+    return 0;
 }
 
 static void memory_close(struct msk_store *base)

@@ -10,7 +10,7 @@
 #include "store/store_impl.h"
 
 #define APPLICATION_ID  0x4d6f7361 /* "Mosa", in the header of the file: tells our databases from others */
-#define BUSY_TIMEOUT_MS 2000       /* only somebody's sqlite3 shell can hold the database: the directory is locked */
+#define BUSY_TIMEOUT_MS 10000      /* only somebody's sqlite3 shell can hold the database: the directory is locked */
 #define CACHE_KIB       512
 #define STRINGIFY_(x)   #x
 #define STRINGIFY(x)    STRINGIFY_(x)
@@ -267,7 +267,7 @@ static int pragma_number(sqlite3 *db, const char *sql, int64_t *out, struct msk_
 
 static int check_format(sqlite3 *db, struct msk_error *err)
 {
-    int64_t application, format;
+    int64_t application = 0, format = 0;
     int rc = pragma_number(db, "PRAGMA application_id", &application, err);
     if (rc == 0)
         rc = pragma_number(db, "PRAGMA user_version", &format, err);

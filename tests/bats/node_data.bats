@@ -75,6 +75,26 @@ cannot_start() {
     assert_equal "$(status_of ada '[.term, .voted_for] | @json')" "[1,\"$(id_of ada)\"]"
 }
 
+@test "no vote leaves before it is on disk, and heartbeats do not wait for the disk" {
+    start_node ada --data-dir data --members 2 --leadership observer
+    coproc SQLITE { exec sqlite3 data/mosaik.db 3>&-; }
+    echo 'BEGIN IMMEDIATE; SELECT "locked";' >&"${SQLITE[1]}"
+    read -r -u "${SQLITE[0]}" locked
+    assert_equal "$locked" locked
+
+    start_node bob --members 2 --bootstrap "$(peer_of ada)"
+    await bob 'bonds>=1'
+    expect_event bob '.event == "election_started"'
+    expect_event ada '.event == "vote_cast"'
+    run -4 on bob wait leader --timeout 1s
+    assert_equal "$(status_of bob '.bonds[0].missed')" 0
+
+    echo 'ROLLBACK;' >&"${SQLITE[1]}"
+    await bob is-leader
+    input=${SQLITE[1]}
+    exec {input}>&-
+}
+
 @test "two nodes on one directory: the second is refused, and the first goes on" {
     start_node ada --data-dir data
     cannot_start 1 "data directory data: process $(pid_of ada) has it open" ada --data-dir data

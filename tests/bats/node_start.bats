@@ -5,6 +5,7 @@ load cluster
 
 # A receiver of datagrams at a unix socket, as a service manager has one; prints them, one a line.
 notify_socket() {
+    : >notified
     perl -MSocket -e '
         my $path = shift; $path =~ s/^@/\0/;
         my $s;
@@ -95,9 +96,42 @@ cannot_start() {
         start_node ada
         kill_node ada "$signal"
         assert [ ! -e ada.sock ]
-        assert_equal "$(tail -n 1 ada.events | jq -r '[.event, .reason] | @json')" "[\"group_left\",null]" ||
-            assert_equal "$(events ada '.event == "node_stopping"')" 1
+        assert_equal "$(jq -r 'select(.event == "node_stopping").reason' ada.events)" "SIG$signal"
+        rm ada.events
     done
+}
+
+# bob is bonded and then answers nothing any more, so that a departure cannot be acknowledged.
+start_with_silent_peer() {
+    start_group ada bob
+    kill -STOP "$(pid_of bob)"
+}
+
+@test "a peer that does not answer holds up a departure for two seconds at most" {
+    start_with_silent_peer
+    kill_node ada TERM
+}
+
+@test "a second signal ends a node on the spot" {
+    start_with_silent_peer
+    kill -INT "$(pid_of ada)" # both may be there before it looks: the lower number comes first
+    kill_node ada TERM && status=0 || status=$?
+    assert_equal "$status" 143
+}
+
+@test "a reader of standard output who has stopped reading does not keep a node from ending" {
+    key_of ada
+    mkfifo unread
+    exec {unread}<>unread # never read
+    mosaik-node run -s ada.key --network test --group-key-file "$(group_key)" "${FAST[@]}" --control ada.sock --events - \
+        >unread 2>ada.err 3>&- &
+    echo $! >ada.pid
+    read -r -u "$unread" _
+    for _ in {1..60}; do # more than a pipe holds
+        on ada join --group-key-file "$(group_key more)" "${FAST[@]}" --as more >/dev/null
+        on ada leave more >/dev/null
+    done
+    kill_node ada TERM
 }
 
 @test "a node listens at both IP versions" {

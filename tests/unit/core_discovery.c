@@ -237,6 +237,7 @@ static void an_absent_bootstrap_peer_is_tried_again_and_again(void **state)
     net_start(net, US, (const int[]){2, 0});
     net_run_for(net, 30000);
     assert_in_range(net_conn_total(net, US, 2, MSK_ALPN_SYNC), 25, 35);
+    assert_int_equal(net_events(net, US, MSK_EVENT_BOOTSTRAP_UNREACHABLE), 1);
     net_run_for(net, 270000);
     assert_in_range(net_conn_total(net, US, 2, MSK_ALPN_SYNC), 100, 115);
     net_start(net, 2, NULL);

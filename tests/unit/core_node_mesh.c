@@ -81,6 +81,73 @@ static void mesh_of_five_knowing_each_other(void **state)
     mesh_within_two_seconds(5, (const int[]){1, 2, 3, 4, 5, 0});
 }
 
+/* One first packet in five gets lost. */
+static void mesh_of_three_in_spite_of_loss(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct net *net = net_new(seed);
+        struct msk_group_config config = net_group_config(net, "g");
+        net->delay_ms = 10;
+        net->jitter_ms = 10;
+        net->loss = 0.2;
+        for (int i = 1; i <= 3; i++) {
+            net_start(net, i, (const int[]){1, 0});
+            net_join(net, i, &config);
+        }
+        uint64_t took_ms = NET_UNTIL(net, 4000, net_full_mesh(net, 3, &config.id));
+        if (took_ms > 2000)
+            fail_msg("seed %llu: %lld ms", (unsigned long long)seed, (long long)took_ms);
+        net_free(net);
+    }
+}
+
+/* Half a minute is tolerated; beyond that nobody takes the entry, which is said and not tried without end. */
+static void clocks_may_differ_by_less_than_50_s(void **state)
+{
+    (void)state;
+    static const int64_t skews_ms[] = {30000, -30000, 100000};
+    for (size_t i = 0; i < 3; i++) {
+        struct net *net = net_new(3);
+        struct msk_group_config config = net_group_config(net, "g");
+        net->places[2].clock_skew_ms = skews_ms[i];
+        for (int n = 1; n <= 2; n++) {
+            net_start(net, n, (const int[]){1, 0});
+            net_join(net, n, &config);
+        }
+        net_run_for(net, 60000);
+        bool tolerated = skews_ms[i] < 50000;
+        assert_int_equal(net_full_mesh(net, 2, &config.id), tolerated);
+        if (!tolerated) {
+            assert_true(net_events(net, 1, MSK_EVENT_CLOCK_SKEW) > 0);
+            int64_t estimate_ms = net->places[1].last[MSK_EVENT_CLOCK_SKEW].fields[1].i64;
+            assert_in_range(estimate_ms, 50001, 100000); /* less by the age of the entry */
+            assert_true(net_events(net, 2, MSK_EVENT_PEER_QUARANTINED) > 0);
+            assert_true(net_conn_total(net, 1, 2, MSK_ALPN_GROUPS) < 20);
+        }
+        net_free(net);
+    }
+}
+
+/* Cut in one direction only: both sides notice, and both are back soon. */
+static void one_way_cut_heals_within_two_seconds(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct msk_group_config config;
+        struct net *net = cold_start(seed, 3, 0, (const int[]){1, 0}, &config);
+        net_run_for(net, 10000);
+        net->cut[1][2] = true;
+        net_run_for(net, 7000 + msk_random_below(&net->random, 20000));
+        assert_false(net_full_mesh(net, 3, &config.id));
+        net->cut[1][2] = false;
+        uint64_t took_ms = NET_UNTIL(net, 5000, net_full_mesh(net, 3, &config.id));
+        if (took_ms > 2000)
+            fail_msg("seed %llu: %lld ms", (unsigned long long)seed, (long long)took_ms);
+        net_free(net);
+    }
+}
+
 static void partition_heals_within_two_seconds(void **state)
 {
     (void)state;
@@ -132,10 +199,11 @@ static void killed_node_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_nodes_sync_bond_and_elect),    cmocka_unit_test(mesh_of_three_through_one),
-        cmocka_unit_test(mesh_of_three_knowing_each_other), cmocka_unit_test(mesh_of_five_through_one),
-        cmocka_unit_test(mesh_of_five_knowing_each_other),  cmocka_unit_test(partition_heals_within_two_seconds),
-        cmocka_unit_test(killed_node_comes_back),
+        cmocka_unit_test(two_nodes_sync_bond_and_elect),       cmocka_unit_test(mesh_of_three_through_one),
+        cmocka_unit_test(mesh_of_three_knowing_each_other),    cmocka_unit_test(mesh_of_five_through_one),
+        cmocka_unit_test(mesh_of_five_knowing_each_other),     cmocka_unit_test(mesh_of_three_in_spite_of_loss),
+        cmocka_unit_test(clocks_may_differ_by_less_than_50_s), cmocka_unit_test(one_way_cut_heals_within_two_seconds),
+        cmocka_unit_test(partition_heals_within_two_seconds),  cmocka_unit_test(killed_node_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
