@@ -150,6 +150,8 @@ static inline void net_note_event(struct net *net, int number, const struct msk_
     place->last_ms[event->kind] = net->now_ms;
     msk_event_free(&place->last[event->kind]);
     assert_int_equal(msk_event_copy(event, &place->last[event->kind]), 0);
+    if (net->happened)
+        net->happened(net, number, event);
     if (!net->trace)
         return;
     struct msk_builder text;
@@ -183,8 +185,8 @@ static inline void net_do(struct net *net, int number, struct msk_action *action
         fail_msg("nobody asked for a snapshot");
         break;
     case MSK_ACTION_REPLY:
-        if (place->replied)
-            place->replied(net, number, action);
+        if (net->replied)
+            net->replied(net, number, action);
         break;
     case MSK_ACTION_DIAL: {
         int to = 0;
@@ -338,9 +340,9 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     free(parcel);
 }
 
-static inline uint64_t net_inbox_due(const struct net_end *end)
+static inline uint64_t net_inbox_due(const struct net *net, const struct net_end *end)
 {
-    if (!end->inbox)
+    if (!end->inbox || net->places[end->place].paused)
         return MSK_NEVER;
     return end->retry_ms > end->inbox->due_ms ? end->retry_ms : end->inbox->due_ms;
 }
@@ -361,13 +363,13 @@ static inline uint64_t net_next(const struct net *net)
     for (size_t i = 0; i < net->conn_count; i++) {
         next = net_min(next, net_opening_due(net->conns[i]));
         for (int e = 0; e < 2; e++)
-            next = net_min(next, net_inbox_due(&net->conns[i]->ends[e]));
+            next = net_min(next, net_inbox_due(net, &net->conns[i]->ends[e]));
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         const struct net_place *place = &net->places[i];
-        if (place->node)
+        if (place->node && !place->paused)
             next = net_min(next, msk_node_deadline(place->node));
-        if (place->node && place->record_count)
+        if (place->node && place->record_count && !place->paused)
             next = net_min(next, place->record_due_ms[0]);
         if (place->faked && place->fake.due_ms)
             next = net_min(next, place->fake.due_ms);
@@ -384,11 +386,13 @@ static inline void net_step(struct net *net)
         if (net_opening_due(conn) <= net->now_ms)
             net_step_opening(net, conn);
         for (int e = 0; e < 2; e++)
-            while (net_inbox_due(&conn->ends[e]) <= net->now_ms)
+            while (net_inbox_due(net, &conn->ends[e]) <= net->now_ms)
                 net_deliver(net, conn, e);
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         struct net_place *place = &net->places[i];
+        if (place->paused)
+            continue;
         while (place->node && place->record_count && place->record_due_ms[0] <= net->now_ms)
             net_disk_done(net, i);
         if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
@@ -449,6 +453,7 @@ static inline void net_kill(struct net *net, int number)
     struct net_place *place = &net->places[number];
     msk_node_free(place->node);
     place->node = NULL;
+    place->paused = false;
     msk_actions_clear(&place->actions);
     msk_actions_clear(&place->held);
     net_drop_records(place);

@@ -97,7 +97,7 @@ struct net_place {
     unsigned events[MSK_EVENT_COUNT];
     struct msk_event last[MSK_EVENT_COUNT];
     uint64_t last_ms[MSK_EVENT_COUNT];
-    void (*replied)(struct net *net, int place, const struct msk_action *reply); /* to a caller; may be NULL */
+    bool paused; /* its process stands still */
 };
 
 struct net {
@@ -112,6 +112,10 @@ struct net {
     struct msk_digest network_id;
     bool trace;
     uint64_t steps, wakeups;
+    /* told of replies to callers, and of every event; may be NULL */
+    void (*replied)(struct net *net, int place, const struct msk_action *reply);
+    void (*happened)(struct net *net, int place, const struct msk_event *event);
+    void *context;
     double starve; /* probability that memory runs out somewhere within one call of a node */
     uint64_t refresh_interval_ms, purge_after_ms;
     struct msk_signed_peer_entry *entries[NET_ENTRIES_MAX]; /* made by tests */
