@@ -78,16 +78,16 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(fir
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
 
-# ---- the simulator: whole nodes in virtual time, from seeds (SIM_ARGS: --seed N --runs N --reference)
-$(BUILD)/sim/simulator: $(BUILD)/tests/sim/simulator.o $(call archives,$(call upto,core))
+# ---- the simulator: whole nodes in virtual time, from seeds (SIM_ARGS: --seed N --runs N --reference --safe)
+$(BUILD)/unit/core_simulator: $(BUILD)/tests/sim/simulator.o $(call archives,$(call upto,core))
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ -lcmocka $(call libs,$(call upto,core)))
 
-sim: setup-test $(BUILD)/sim/simulator
-	$(BUILD)/sim/simulator $(SIM_ARGS)
+sim: setup-test $(BUILD)/unit/core_simulator
+	$(BUILD)/unit/core_simulator $(SIM_ARGS)
 
 # ---- tests
-unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%) $(BUILD)/unit/core_simulator
 
 setup-test: deps/setup deps/packages
 	@deps/setup build test

@@ -185,11 +185,20 @@ void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct m
     warn_of_minority(raft, out);
 }
 
+/* A process that stood still hears at its return what was said before: for a while that proves nothing (W-10). */
+void msk_raft_wake(struct msk_raft *raft, struct msk_now now)
+{
+    bool overdue = raft->timer_ms < now.mono_ms && now.mono_ms - raft->timer_ms > raft->config.heartbeat_interval_ms * 2;
+    if (raft->role == MSK_ROLE_LEADER && overdue)
+        raft->doubts_until_ms = now.mono_ms + raft->config.election_timeout_ms;
+}
+
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id)
 {
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
     if (!peer)
         return;
+    msk_raft_wake(raft, now);
     peer->heard_ms = now.mono_ms;
     reconsider_standing(raft, now);
 }
@@ -354,6 +363,20 @@ static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actio
     msk_raft_save(raft, out);
 }
 
+/* 3.3, step 1 has no answer for old terms. One who still leads in an old term while we follow another leader learns it
+ * from us (W-1, W-10): the higher term alone makes it step down, whoever it is. */
+static void answer_old_leader(struct msk_raft *raft, const struct msk_digest *from, const struct msk_raft_message *message,
+                              struct msk_actions *out)
+{
+    bool follows = raft->has_leader && raft->leader_term == raft->hard.term;
+    if (!msk_raft_defends(raft) || !follows || message->kind != MSK_RAFT_APPEND_ENTRIES)
+        return;
+    const struct msk_raft_message answer = {
+        .kind = MSK_RAFT_APPEND_ENTRIES_RESPONSE,
+        .append_entries_response = {.term = raft->hard.term, .vote = MSK_VOTE_DENIED}};
+    msk_raft_send(raft, from, &answer, out);
+}
+
 int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                      const struct msk_raft_message *message, struct msk_actions *out)
 {
@@ -370,8 +393,12 @@ int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk
         return MSK_E_PROTOCOL;
     }
     bool outdated = head.has_term && head.term < raft->hard.term; /* 3.3, step 1: no answer */
-    if (is_misnamed(raft, peer, &head, out) || outdated)
+    if (is_misnamed(raft, peer, &head, out))
         return 0;
+    if (outdated) {
+        answer_old_leader(raft, from, message, out);
+        return 0;
+    }
     receive_current(raft, now, from, &head, message, out);
     end_turn(raft, now, out);
     return 0;
@@ -411,6 +438,7 @@ static void fire_timer(struct msk_raft *raft, struct msk_now now, struct msk_act
 
 void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
+    msk_raft_wake(raft, now);
     msk_requests_expire(raft, now, out);
     if (msk_sync_deadline(raft) <= now.mono_ms)
         msk_sync_tick(raft, now, out);

@@ -193,12 +193,15 @@ static void take_ack(struct msk_raft *raft, const struct msk_digest *from, const
 /* ---- queries */
 
 /* W-10: an old leader must not answer. With --members it hears a majority, and has committed all that was there when it
- * was elected. */
-static bool may_answer_strongly(const struct msk_raft *raft, struct msk_now now)
+ * was elected. What is heard does not prove that nobody else leads since: an answer may be as old as an election timeout,
+ * for the protocol has no question that only a present leader's followers would answer. */
+static bool may_answer_strongly(struct msk_raft *raft, struct msk_now now)
 {
-    if (!msk_raft_defends(raft) || msk_raft_floor(raft) == 0)
+    if (!msk_raft_defends(raft) || msk_raft_floor(raft) <= 1)
         return true;
-    return msk_raft_contact(raft, now, raft->config.election_timeout_ms / 2) >= msk_raft_floor(raft) &&
+    msk_raft_wake(raft, now);
+    return now.mono_ms >= raft->doubts_until_ms &&
+           msk_raft_contact(raft, now, raft->config.election_timeout_ms / 2) >= msk_raft_floor(raft) &&
            raft->committed.index >= raft->lead_from;
 }
 

@@ -132,6 +132,7 @@ struct msk_raft {
     struct msk_digest leader;
     uint64_t leader_term; /* the term in which `leader` was last published */
     uint64_t leader_heard_ms, group_committed;
+    uint64_t doubts_until_ms; /* leader: until then no strong queries are answered (W-10) */
     uint64_t sent;      /* leader: entries up to here were broadcast */
     uint64_t lead_from; /* leader: our log ended here when we were elected */
     bool halted;        /* its committed entries are not the group's (W-3) */
@@ -173,6 +174,9 @@ uint32_t msk_raft_contact(const struct msk_raft *raft, struct msk_now now, uint6
 /* The time within which members must have been heard for us to stand: two heartbeats at least. */
 uint64_t msk_raft_contact_window_ms(const struct msk_raft *raft);
 bool msk_raft_may_stand(const struct msk_raft *raft, struct msk_now now);
+
+/* Before anything is heard or done: notices that the process stood still. */
+void msk_raft_wake(struct msk_raft *raft, struct msk_now now);
 
 /* ---- raft_role.c: term, role, leader, timers, records */
 

@@ -31,8 +31,8 @@ struct life_request {
     int place;
     bool ended, reads, acknowledged;
     char command[LIFE_COMMAND_SIZE];
-    uint64_t floor; /* a read: committed and acknowledged before it was asked */
-    uint64_t index;
+    uint64_t floor; /* a read: what it must see */
+    uint64_t index, acknowledged_ms;
 };
 
 struct life_counts {
@@ -85,12 +85,12 @@ static inline bool life_runs(const struct life *life, int place)
 
 /* ---- what members tell */
 
-static inline void life_leads(struct life *life, int place, uint64_t term)
+static inline void life_leads(struct life *life, int place, uint64_t term, bool by_abstention)
 {
     assert_true(term < LIFE_TERMS_MAX);
     life->counts.elections++;
     if (life->leaders[term] && life->leaders[term] != place) {
-        life->weaknesses[LIFE_W7] = true;
+        life->weaknesses[LIFE_W7] |= by_abstention;
         life_break(life, "%d and %d both lead term %d", life->leaders[term], place, (int)term);
     }
     life->leaders[term] = place;
@@ -108,7 +108,7 @@ static inline void life_happened(struct net *net, int place, const struct msk_ev
 {
     struct life *life = net->context;
     if (event->kind == MSK_EVENT_ELECTION_WON)
-        life_leads(life, place, life_field(event, "term")->u64);
+        life_leads(life, place, life_field(event, "term")->u64, life_field(event, "abstained")->u64 > 0);
     if (event->kind == MSK_EVENT_COMMIT_ADVANCED)
         life->counts.commits++;
     if (event->kind == MSK_EVENT_LOG_TRUNCATED &&
@@ -145,6 +145,7 @@ static inline void life_replied(struct net *net, int place, const struct msk_act
             life_break(life, "two commands are acknowledged at %d", (int)action->reply.last);
         }
     request->acknowledged = true;
+    request->acknowledged_ms = net->now_ms;
     request->index = action->reply.last;
     life->counts.acknowledged++;
     if (request->index > life->acknowledged)
@@ -302,12 +303,24 @@ static inline void life_executes(struct life *life)
     net_execute(life->net, place);
 }
 
+/* What a strong read must see: everything acknowledged, but for the last election timeout and two heartbeats (W-10). */
+static inline uint64_t life_read_floor(const struct life *life)
+{
+    uint64_t floor = 0, slack_ms = life->config.raft.election_timeout_ms + 2 * life->config.heartbeat_interval_ms;
+    for (size_t i = 0; i < life->request_count; i++) {
+        const struct life_request *request = &life->requests[i];
+        if (request->acknowledged && request->acknowledged_ms + slack_ms <= life->net->now_ms && request->index > floor)
+            floor = request->index;
+    }
+    return floor;
+}
+
 static inline void life_reads(struct life *life)
 {
     int place = life_someone(life);
     if (!life_runs(life, place) || life->request_count == LIFE_REQUESTS_MAX)
         return;
-    life->requests[life->request_count] = (struct life_request){.place = place, .reads = true, .floor = life->acknowledged};
+    life->requests[life->request_count] = (struct life_request){.place = place, .reads = true, .floor = life_read_floor(life)};
     struct net_place *where = &life->net->places[place];
     assert_int_equal(msk_node_query(where->node, net_now(life->net, place), &life->config.id, life->request_count++,
                                     MSK_BYTES("\0", 1), true, &where->actions),
