@@ -368,8 +368,8 @@ static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actio
 static void answer_old_leader(struct msk_raft *raft, const struct msk_digest *from, const struct msk_raft_message *message,
                               struct msk_actions *out)
 {
-    bool follows = raft->has_leader && raft->leader_term == raft->hard.term;
-    if (!msk_raft_defends(raft) || !follows || message->kind != MSK_RAFT_APPEND_ENTRIES)
+    bool knows_better = raft->has_leader && raft->leader_term == raft->hard.term && !msk_digest_equal(from, &raft->leader);
+    if (!msk_raft_defends(raft) || !knows_better || message->kind != MSK_RAFT_APPEND_ENTRIES)
         return;
     const struct msk_raft_message answer = {
         .kind = MSK_RAFT_APPEND_ENTRIES_RESPONSE,
