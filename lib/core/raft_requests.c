@@ -59,7 +59,7 @@ void msk_request_end(struct msk_raft *raft, struct msk_request *request, enum ms
         return;
     if (outcome == MSK_OUTCOME_LOST || outcome == MSK_OUTCOME_UNKNOWN)
         MSK_EMIT(out, &raft->config.group, COMMAND_UNCERTAIN, MSK_F_ID64("request", ended.number),
-                 MSK_F_U64("first", ended.first), MSK_F_U64("last", ended.last),
+                 MSK_F_U64("from", ended.first), MSK_F_U64("to", ended.last),
                  MSK_F_TEXT("outcome", msk_outcome_name(outcome)), MSK_F_TEXT("reason", reason));
     msk_act_reply(out, &raft->config.group, ended.number, outcome, ended.first, ended.last, reason);
 }

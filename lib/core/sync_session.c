@@ -56,7 +56,7 @@ static void begin(struct msk_raft *raft, struct msk_now now)
 void msk_sync_restart(struct msk_raft *raft, struct msk_now now, const char *reason, struct msk_actions *out)
 {
     begin(raft, now);
-    MSK_EMIT(out, &raft->config.group, SYNC_RESTARTED, MSK_F_U64("next", raft->sync.next), MSK_F_TEXT("reason", reason));
+    MSK_EMIT(out, &raft->config.group, SYNC_RESTARTED, MSK_F_U64("index", raft->sync.next), MSK_F_TEXT("reason", reason));
 }
 
 /* ---- what the leader says meanwhile */
@@ -108,7 +108,7 @@ void msk_sync_inconsistent(struct msk_raft *raft, struct msk_now now, const stru
     if (!sync->active) {
         begin(raft, now);
         MSK_EMIT(out, &raft->config.group, SYNC_STARTED, MSK_F_U64("from", sync->from),
-                 MSK_F_U64("target", append->prev.index), MSK_F_DIGEST("leader", &append->leader));
+                 MSK_F_U64("to", append->prev.index), MSK_F_DIGEST("leader", &append->leader));
     }
     if (sync->next > raft->log.count + 1) /* our log was cut meanwhile */
         sync->next = first_to_fetch(raft);
@@ -251,7 +251,7 @@ static void check_progress(struct msk_raft *raft, struct msk_now now, struct msk
         msk_sync_restart(raft, now, "nothing came for too long", out);
     } else if (idle_ms >= STALLED_MS && !sync->stall_reported) {
         sync->stall_reported = true;
-        MSK_EMIT(out, &raft->config.group, SYNC_STALLED, MSK_F_U64("next", sync->next), MSK_F_U64("since_ms", idle_ms));
+        MSK_EMIT(out, &raft->config.group, SYNC_STALLED, MSK_F_U64("index", sync->next), MSK_F_U64("since_ms", idle_ms));
     }
 }
 
