@@ -121,6 +121,7 @@ static struct msk_member *add(struct msk_mesh *mesh, const struct msk_signed_pee
     if (!member)
         return NULL;
     member->peer = entry->entry.address.peer_id;
+    member->ask_due_ms = MSK_NEVER;
     member->entry = msk_signed_peer_entry_copy(entry);
     if (!member->entry) {
         msk_free(member);
@@ -226,11 +227,13 @@ void msk_mesh_learn(struct msk_mesh *mesh, struct msk_now now, const struct msk_
     msk_mesh_consider(mesh, now, entry, turn, "catalog", out);
 }
 
+/* A member that fell silent is remembered longer; who bonded without listing the group, and left, only visited. */
 void msk_mesh_forgotten(struct msk_mesh *mesh, const struct msk_digest *peer)
 {
     bool found;
     size_t at = position_of(mesh, peer, &found);
-    if (found && idle(mesh->members[at]) && !mesh->members[at]->proven)
+    if (found && idle(mesh->members[at]) &&
+        (!mesh->members[at]->proven || !msk_member_lists_group(mesh, mesh->members[at]->entry)))
         remove_at(mesh, at);
 }
 
@@ -377,6 +380,7 @@ void msk_mesh_tick(struct msk_mesh *mesh, struct msk_now now, struct msk_actions
         if (member->spare && member->spare_since_ms + MSK_SPARE_MS <= now.mono_ms)
             msk_mesh_spare_due(mesh, member, out);
         beat_due(mesh, now, member, out);
+        msk_mesh_ask_due(mesh, now, member, out);
     }
     if (mesh->tickets_due_ms <= now.mono_ms)
         msk_mesh_tickets_due(mesh, now, out);
@@ -396,7 +400,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t member_deadline(const struct msk_member *member)
 {
-    uint64_t deadline_ms = MSK_NEVER;
+    uint64_t deadline_ms = member->ask_due_ms;
     if (member->dial)
         deadline_ms = earlier(deadline_ms, member->dial->limit_ms);
     if (member->bond)

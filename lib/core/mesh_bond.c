@@ -262,6 +262,8 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
     if (code) {
         msk_free(bond);
         reject(mesh, link, code, check, out);
+        if (code == MSK_CLOSE_NOT_ALLOWED && member)
+            msk_member_ask_ticket(member, now);
         return;
     }
     welcome(mesh, now, member, bond, start, out);

@@ -50,6 +50,7 @@ struct msk_member {
     uint64_t last_code;
 
     struct msk_ticket_watch tickets;
+    uint64_t ask_due_ms, ask_from_ms; /* a sync, to see whether it has a ticket by now; not before */
     bool skew_reported;
     struct msk_peer_set linked;   /* whom it is bonded with, as it told us */
     struct msk_peer_set reported; /* whom it is not bonded with, as we told the operator */
@@ -115,6 +116,11 @@ bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct 
                               struct msk_actions *out);
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
 void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
+/* We refused it for want of a ticket. It may have got one since we last heard of it, and a member of the reference that
+ * was refused does not come again by itself (groups.md 2.5): sync with it soon. If there is a ticket, its entry calls
+ * for a dial. */
+void msk_member_ask_ticket(struct msk_member *member, struct msk_now now);
+void msk_mesh_ask_due(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
 
 /* ---- who is bonded with whom (mesh_pairs.c) */
 void msk_member_linked(struct msk_member *member, const struct msk_digest *peer);

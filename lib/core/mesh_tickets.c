@@ -11,6 +11,7 @@
 #define TICKET_CHECK_MS 60000 /* at least this often */
 #define EXPIRING_MS     60000 /* reported this long before, or with a tenth of the time left */
 #define EXPIRING_PART   10
+#define ASK_INTERVAL_MS 1000 /* between two syncs with a peer that we refused for want of a ticket */
 
 static int64_t warn_time(int64_t expires_ms, int64_t wall_ms)
 {
@@ -130,4 +131,22 @@ void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_
         wait_ms = member_ms < wait_ms ? member_ms : wait_ms;
     }
     mesh->tickets_due_ms = now.mono_ms + (uint64_t)(wait_ms > 0 ? wait_ms : 1);
+}
+
+/* ---- tickets that we may not have heard of */
+
+void msk_member_ask_ticket(struct msk_member *member, struct msk_now now)
+{
+    member->ask_due_ms = member->ask_from_ms > now.mono_ms ? member->ask_from_ms : now.mono_ms;
+}
+
+void msk_mesh_ask_due(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
+{
+    const struct msk_host *host = mesh->host;
+    if (member->ask_due_ms > now.mono_ms)
+        return;
+    member->ask_due_ms = MSK_NEVER;
+    member->ask_from_ms = now.mono_ms + ASK_INTERVAL_MS;
+    if (!member->bond)
+        (void)host->acquaint(host->node, now, &member->peer, &member->entry->entry.address.addresses, true, out);
 }

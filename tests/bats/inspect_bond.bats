@@ -137,7 +137,7 @@ ticket() {
     local header claims key
     header=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url)
     claims=$(jq -cjn --arg sub "$2" --argjson exp "$(($(date +%s) + $3))" '{$sub, $exp}' | base64url)
-    key=$(jq -r .k issuer.key | tr -- -_ +/ | { cat; echo =; } | tr -d '\n' | base64 -d | xxd -p -c 100)
+    key=$(jq -r .k issuer.key | tr -- -_ +/ | { cat; echo "="; } | tr -d '\n' | base64 -d | xxd -p -c 100)
     printf '%s.%s.%s\n' "$header" "$claims" "$(printf '%s.%s' "$header" "$claims" |
         openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64url)" >"$1"
 }

@@ -116,24 +116,16 @@ start_bonded() {
     assert_equal "$(jq -c '[.code, .check]' <<<"$output")" '[401,"3"]'
 }
 
-# c_key NAME lt|gt PEER: gives a node of ours a key, so that its id is less or greater than another one.
-c_key() {
-    local dir=$BATS_TEST_TMPDIR/$1 id
-    mkdir -p "$dir"
-    until
-        (umask 077 && "$MSK_BIN/mosaik-keygen" secret >"$dir/secret")
-        id=$("$MSK_BIN/mosaik-keygen" peer-id <"$dir/secret")
-        [[ $2 = lt && $id < $3 || $2 = gt && $id > $3 ]]
-    do :; done
-}
-
 # Each round both nodes join one more group and learn that of each other over the bond of the first. What we do when both
 # want to dial depends on whose id is less.
 @test "both dial at once, fifty times, and end up bonded within 2 s" {
-    INTEROP_LIMIT_S=2
+    export INTEROP_LIMIT_S=2
     rust_start a "${GROUP[@]}"
     for order in lt gt; do
-        c_key "$order" "$order" "$(peer_id a)"
+        until
+            id=$(c_key "$order")
+            [[ $order = lt && $id < $(peer_id a) || $order = gt && $id > $(peer_id a) ]]
+        do :; done
         c_start "$order" "${GROUP[@]}" --bootstrap "$(peer_address a)"
         mesh a/main "$order"
         for round in {1..25}; do

@@ -9,15 +9,28 @@
 # shellcheck disable=SC2034 # for the bats files
 C_IDLE=(--machine-id idle --sync-type 'mosaik_peer::machines::Replica<mosaik_peer::machines::Idle>')
 
-# c_start NAME [OPTION...]: a node of ours in the network $NETWORK. Started again under its name, it has its key again.
+# c_start NAME [OPTION...]: a node of ours in the network $NETWORK. c_launch does not wait for it.
 c_start() {
+    c_launch "$@"
+    await_start "$1"
+}
+
+# c_launch NAME [OPTION...]: started again under its name, a node has its key again.
+c_launch() {
     local name=$1 dir=$BATS_TEST_TMPDIR/$1
     shift
-    mkdir -p "$dir"
-    [ -e "$dir/secret" ] || (umask 077 && "$MSK_BIN/mosaik-keygen" secret >"$dir/secret")
+    [ -e "$dir/secret" ] || c_key "$name" >/dev/null
     exec_in_net "$MSK_BIN/mosaik-node" run --secret-file "$dir/secret" --network "$NETWORK" --control "$dir/control" \
         --events - "$@" >"$dir/out" 2>"$dir/err" 3>&- &
-    await_start "$name" node_started $!
+    record "$name" $!
+}
+
+# c_key NAME: makes a new key for a node, prints the peer id.
+c_key() {
+    local dir=$BATS_TEST_TMPDIR/$1
+    mkdir -p "$dir"
+    (umask 077 && "$MSK_BIN/mosaik-keygen" secret >"$dir/secret")
+    "$MSK_BIN/mosaik-keygen" peer-id <"$dir/secret"
 }
 
 # c_do NODE COMMAND...: asks a node (NAME or NAME/ALIAS), prints its answer as JSON.
@@ -80,7 +93,7 @@ successor() {
     shift
     while [ "$SECONDS" -lt "$limit_s" ]; do
         leader=$(node_status "$1" | jq -r .leader)
-        [ "$leader" != "$old" ] && [ "$leader" != null ] || continue
+        case $leader in null | "$old") continue ;; esac
         for node in "$@"; do
             INTEROP_LIMIT_S=2 node_wait "$node" "leader=$leader" online >/dev/null || continue 2
         done

@@ -1,4 +1,5 @@
 # mosaik-inspect against real nodes, and against probes that misbehave in ways no node does.
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -16,9 +16,9 @@ INTEROP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${TIME_FACTOR:=1}"
 
 # Options for a group that finds its leader soon. The heartbeat settings are part of its id: for all members or none.
+BRISK=(--heartbeat-interval 100ms --heartbeat-jitter 20ms --election-timeout 300ms --election-timeout-jitter 150ms)
 # shellcheck disable=SC2034 # for the bats files
-FAST=(--heartbeat-interval 100ms --heartbeat-jitter 20ms
-    --election-timeout 300ms --election-timeout-jitter 150ms --bootstrap-delay 200ms)
+FAST=("${BRISK[@]}" --bootstrap-delay 200ms)
 
 # ---- namespace
 
@@ -87,41 +87,47 @@ wait_exit() {
 
 # ---- processes
 
-# peer_start NAME FIRST-EVENT ARGUMENT...: starts mosaik-peer and waits for its first event.
-# Its stdin is a FIFO it holds open itself: requests come and go without ending it.
-peer_start() {
-    local name=$1 event=$2 dir=$BATS_TEST_TMPDIR/$1
-    shift 2
+# peer_launch NAME ARGUMENT...: starts mosaik-peer. Its stdin is a FIFO it holds open itself: requests come and go without
+# ending it.
+peer_launch() {
+    local name=$1 dir=$BATS_TEST_TMPDIR/$1
+    shift
     mkdir -p "$dir"
     rm -f "$dir/in"
     mkfifo "$dir/in"
     exec_in_net "$MOSAIK_PEER" "$@" 0<>"$dir/in" >"$dir/out" 2>"$dir/err" 3>&- &
-    await_start "$name" "$event" $!
+    record "$name" $!
 }
 
-# await_start NAME FIRST-EVENT PID: notes a process just started, and waits for its first event.
+# record NAME PID: a process just started, to be ended with the test.
+record() {
+    echo "$2" >"$BATS_TEST_TMPDIR/$1/pid"
+    echo "$2" >>"$BATS_TEST_TMPDIR/pids"
+}
+
+# await_start NAME [FIRST-EVENT]
 await_start() {
     local dir=$BATS_TEST_TMPDIR/$1
-    echo "$3" >"$dir/pid"
-    echo "$3" >>"$BATS_TEST_TMPDIR/pids"
-    wait_line "$dir/out" ".event == \"$2\"" "" "$3" >"$dir/started" || {
+    wait_line "$dir/out" ".event == \"${2-node_started}\"" "" "$(peer_pid "$1")" >"$dir/started" || {
         cat "$dir/err" >&2
         return 1
     }
 }
 
-# rust_start NAME [OPTION...]: a reference node in the network $NETWORK.
+# rust_start NAME [OPTION...]: a reference node in the network $NETWORK. rust_launch does not wait for it.
 rust_start() {
-    local name=$1
-    shift
-    peer_start "$name" node_started node --network "$NETWORK" --relay "$RELAY_URL" "$@"
+    rust_launch "$@"
+    await_start "$1"
+}
+
+rust_launch() {
+    peer_launch "$1" node --network "$NETWORK" --relay "$RELAY_URL" "${@:2}"
 }
 
 # probe_start NAME [OPTION...]: a raw endpoint.
 probe_start() {
-    local name=$1
-    shift
-    peer_start "$name" probe_started probe "$@"
+    peer_launch "$1" probe "${@:2}"
+    await_start "$1" probe_started
 }
 
 peer_pid() { cat "$BATS_TEST_TMPDIR/$1/pid"; }
@@ -237,8 +243,8 @@ peer_quit() {
 peer_kill() {
     local pid
     pid=$(peer_pid "$1")
-    kill -9 "$pid"
-    wait "$pid" 2>/dev/null || :
+    # The shell would announce the death otherwise.
+    { kill -9 "$pid" && wait "$pid" || :; } 2>/dev/null
 }
 
 # ---- set-up
@@ -299,7 +305,5 @@ kill_recorded() {
     mapfile -t running < <(jobs -pr | grep -Fxf "$1")
     rm -f "$1"
     [ "${#running[@]}" -gt 0 ] || return 0
-    kill -9 "${running[@]}"
-    # The shell would announce each death otherwise.
-    wait "${running[@]}" 2>/dev/null || :
+    { kill -9 "${running[@]}" && wait "${running[@]}" || :; } 2>/dev/null
 }

@@ -1,5 +1,6 @@
 /* Bonds row by row: who is refused with which code and in which order (groups.md 2.4), what messages do (2.7, 2.8), how
  * a member leaves (2.10). Our node is at place 1, the test holds others. */
+#include "core/mesh_parts.h"
 #include "node_fake.h"
 
 #define US    1
@@ -410,6 +411,34 @@ static void our_changes_are_told_on_the_bond(void **state)
     net_free(scene.net);
 }
 
+/* A bare refresh makes members of the reference dial; two that hear of it at the same moment may undo each other's
+ * dials (groups.md 2.6). */
+static void a_refreshed_entry_goes_from_one_to_the_next(void **state)
+{
+    (void)state;
+    struct scene scene = known();
+    struct net *net = scene.net;
+    struct net_conn *conns[2] = {bonded(&scene)};
+    fake_introduce(net, OTHER, US, fake_entry(net, OTHER, NULL, 0));
+    conns[1] = fake_bond(net, OTHER, US, &scene.group);
+    net_run_for(net, 20);
+    unsigned before[2], now[2];
+    for (int i = 0; i < 2; i++)
+        before[i] = now[i] = fake_count(conns[i], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+    uint64_t told_ms[2] = {0, 0};
+    for (uint64_t end_ms = net->now_ms + 2000; net->now_ms < end_ms; net_run_for(net, 1))
+        for (int i = 0; i < 2; i++) {
+            now[i] = fake_count(conns[i], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+            if (now[i] > before[i] && told_ms[i] == 0)
+                told_ms[i] = net->now_ms;
+        }
+    assert_int_equal(now[0], before[0] + 1);
+    assert_int_equal(now[1], before[1] + 1);
+    uint64_t apart_ms = told_ms[0] > told_ms[1] ? told_ms[0] - told_ms[1] : told_ms[1] - told_ms[0];
+    assert_in_range(apart_ms, 90, 110);
+    net_free(net);
+}
+
 static void a_listed_peer_is_dialled(void **state)
 {
     (void)state;
@@ -447,6 +476,29 @@ static void listed_peers_of_others_are_not_dialled(void **state)
         send_entry(&scene, conn, MSK_BOND_FORMED, others[i]);
     net_run_for(scene.net, 10000);
     assert_int_equal(net_conn_total(scene.net, US, OTHER, MSK_ALPN_GROUPS), 0);
+    net_free(scene.net);
+}
+
+/* Two members without a word of a bond between them: reported once, and helped by new versions of our entry, ever less
+ * often; a BondFormed ends it. */
+static void a_pair_without_a_bond_is_reported_and_helped(void **state)
+{
+    (void)state;
+    struct scene scene = known();
+    fake_introduce(scene.net, OTHER, US, fake_entry(scene.net, OTHER, NULL, 0));
+    struct net_conn *conns[] = {bonded(&scene), fake_bond(scene.net, OTHER, US, &scene.group)};
+    for (int i = 0; i < 20; i++) {
+        net_run_for(scene.net, 1000);
+        for (int k = 0; k < 2; k++)
+            send_kind(&scene, conns[k], MSK_BOND_PONG);
+    }
+    assert_int_equal(net_events(scene.net, US, MSK_EVENT_MESH_INCOMPLETE), 1);
+    unsigned helped = fake_count(conns[0], 0, MSK_BOND_PEER_ENTRY_UPDATE);
+    assert_in_range(helped, 4, 6); /* after 1, 3, 7, 15 s, and perhaps a regular one */
+    send_entry(&scene, conns[0], MSK_BOND_FORMED, fake_entry(scene.net, OTHER, NULL, 0));
+    net_run_for(scene.net, 2000);
+    const struct msk_mesh *mesh = msk_node_group(scene.net->places[US].node, &scene.group.id)->mesh;
+    assert_true(mesh->pairs_due_ms == MSK_NEVER);
     net_free(scene.net);
 }
 
@@ -498,8 +550,10 @@ int main(void)
         cmocka_unit_test(an_update_of_another_peer_gets_400),
         cmocka_unit_test(an_update_reaches_the_catalog),
         cmocka_unit_test(our_changes_are_told_on_the_bond),
+        cmocka_unit_test(a_refreshed_entry_goes_from_one_to_the_next),
         cmocka_unit_test(a_listed_peer_is_dialled),
         cmocka_unit_test(listed_peers_of_others_are_not_dialled),
+        cmocka_unit_test(a_pair_without_a_bond_is_reported_and_helped),
         cmocka_unit_test(leaving_departs_before_it_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,6 +259,30 @@ static void waits_double_up_to_15_s(void **state)
     net_free(scene.net);
 }
 
+static size_t unbonded_count(const struct scene *scene)
+{
+    json_t *bonds = msk_node_bonds_json(scene->net->places[US].node, net_now(scene->net, US), &scene->group.id);
+    size_t count = json_array_size(json_object_get(bonds, "unbonded"));
+    json_decref(bonds);
+    return count;
+}
+
+/* A visitor, as `mosaik-inspect bond` is. */
+static void who_leaves_and_never_listed_the_group_is_forgotten_with_its_entry(void **state)
+{
+    (void)state;
+    struct scene scene = alone();
+    fake_introduce(scene.net, PEER, US, scene.entry);
+    struct net_conn *conn = fake_bond(scene.net, PEER, US, &scene.group);
+    assert_true(NET_UNTIL(scene.net, 1000, net_bonded(scene.net, US, PEER, &scene.group.id)) < 1000);
+    fake_send(scene.net, conn, 0, MSK_TYPE(bond_message), &(struct msk_bond_message){.kind = MSK_BOND_DEPARTURE});
+    assert_true(NET_UNTIL(scene.net, 1000, unbonded_count(&scene) == 1) < 1000);
+    net_run_for(scene.net, MSK_PURGE_AFTER_MS + 5000);
+    assert_int_equal(unbonded_count(&scene), 0);
+    assert_int_equal(net_conn_total(scene.net, US, PEER, MSK_ALPN_GROUPS), 1); /* its own: nobody dialled it */
+    net_free(scene.net);
+}
+
 /* It lists the group, is reachable, and is no member: after six tries it is left alone (W-33). */
 static void a_stranger_that_lists_the_group_is_quarantined(void **state)
 {
@@ -320,6 +344,7 @@ int main(void)
         cmocka_unit_test(rubbish_in_the_answer_gets_400),
         cmocka_unit_test(each_refusal_has_its_wait),
         cmocka_unit_test(waits_double_up_to_15_s),
+        cmocka_unit_test(who_leaves_and_never_listed_the_group_is_forgotten_with_its_entry),
         cmocka_unit_test(a_stranger_that_lists_the_group_is_quarantined),
         cmocka_unit_test(an_endless_401_is_not_followed),
     };

@@ -241,20 +241,94 @@ static void all_validators_must_be_met(void **state)
     guarded_free(guarded);
 }
 
-/* Row 8 of groups.md 2.4: before the proof is looked at. */
+/* Dial without a ticket: row 8 of groups.md 2.4, before the proof is looked at. */
+static void be_refused(struct guarded *guarded, int from, int to)
+{
+    struct net *net = guarded->net;
+    struct net_conn *conn = fake_dial(net, from, to, MSK_ALPN_GROUPS);
+    NET_UNTIL(net, 1000, conn->open);
+    struct msk_handshake_start start = {.network_id = net->network_id, .group_id = guarded->group.id};
+    fake_send(net, conn, 0, MSK_TYPE(handshake_start), &start);
+    assert_int_equal(fake_closed(net, conn, 0, 100), MSK_CLOSE_NOT_ALLOWED);
+}
+
 static void row_8_a_dialler_without_a_ticket_gets_30403(void **state)
+{
+    (void)state;
+    struct guarded *guarded = guarded_new(1, 1);
+    guarded_join(guarded, 1);
+    fake_take(guarded->net, 2, NULL);
+    fake_introduce(guarded->net, 2, 1, fake_entry(guarded->net, 2, NULL, 0));
+    be_refused(guarded, 2, 1);
+    guarded_free(guarded);
+}
+
+/* The entry of a place held by the test, with a ticket; it belongs to the network. */
+static struct msk_signed_peer_entry *holder_entry(struct guarded *guarded, int number, int64_t expires_ms)
+{
+    struct net *net = guarded->net;
+    struct msk_signed_peer_entry changed = *fake_entry(net, number, &guarded->group.id, 0);
+    struct msk_ticket_entry held = {.ticket = mint(net, number, "alpha", expires_ms)};
+    held.id = msk_ticket_id(&held.ticket.class_id, held.ticket.data);
+    changed.entry.tickets = (struct msk_ticket_map){&held, 1};
+    fake_sign(net, number, &changed);
+    struct msk_signed_peer_entry *entry = net->entries[net->entry_count++] = msk_signed_peer_entry_copy(&changed);
+    msk_free((void *)held.ticket.data.data);
+    return entry;
+}
+
+/* The newest open connection of a protocol from one place to another. */
+static struct net_conn *find_conn(const struct net *net, int from, int to, enum msk_alpn alpn)
+{
+    for (size_t i = net->conn_count; i > 0; i--) {
+        struct net_conn *conn = net->conns[i - 1];
+        if (conn->open && conn->alpn == alpn && conn->ends[0].place == from && conn->ends[1].place == to &&
+            !conn->ends[1].closed)
+            return conn;
+    }
+    return NULL;
+}
+
+/* A member of the reference that got its ticket after it told us of itself dials, is refused, and dials no more. */
+static void who_was_refused_is_asked_for_a_ticket_and_dialled(void **state)
 {
     (void)state;
     struct guarded *guarded = guarded_new(1, 1);
     struct net *net = guarded->net;
     guarded_join(guarded, 1);
     fake_take(net, 2, NULL);
-    fake_introduce(net, 2, 1, fake_entry(net, 2, NULL, 0));
-    struct net_conn *conn = fake_dial(net, 2, 1, MSK_ALPN_GROUPS);
-    NET_UNTIL(net, 1000, conn->open);
-    struct msk_handshake_start start = {.network_id = net->network_id, .group_id = guarded->group.id};
-    fake_send(net, conn, 0, MSK_TYPE(handshake_start), &start);
-    assert_int_equal(fake_closed(net, conn, 0, 100), MSK_CLOSE_NOT_ALLOWED);
+    fake_introduce(net, 2, 1, fake_entry(net, 2, &guarded->group.id, 0));
+    be_refused(guarded, 2, 1);
+    be_refused(guarded, 2, 1);
+    assert_true(NET_UNTIL(net, 100, find_conn(net, 1, 2, MSK_ALPN_SYNC)) < 100);
+    struct msk_catalog_snapshot snapshot = {{holder_entry(guarded, 2, in_s(net, HOUR_S)), 1}};
+    fake_send(net, find_conn(net, 1, 2, MSK_ALPN_SYNC), 1, MSK_TYPE(catalog_snapshot), &snapshot);
+    assert_true(NET_UNTIL(net, 500, find_conn(net, 1, 2, MSK_ALPN_GROUPS)) < 500);
+    guarded_free(guarded);
+}
+
+/* It may be refused as often as it likes: we ask once a second at most. */
+static void who_is_refused_again_and_again_is_asked_now_and_then(void **state)
+{
+    (void)state;
+    struct guarded *guarded = guarded_new(1, 1);
+    struct net *net = guarded->net;
+    guarded_join(guarded, 1);
+    fake_take(net, 2, NULL);
+    struct msk_signed_peer_entry *entry = fake_entry(net, 2, &guarded->group.id, 0);
+    fake_introduce(net, 2, 1, entry);
+    unsigned asked = 0;
+    for (uint64_t end_ms = net->now_ms + 5000; net->now_ms < end_ms;) {
+        be_refused(guarded, 2, 1);
+        struct net_conn *sync = find_conn(net, 1, 2, MSK_ALPN_SYNC);
+        if (sync) {
+            struct msk_catalog_snapshot snapshot = {{entry, 1}};
+            fake_send(net, sync, 1, MSK_TYPE(catalog_snapshot), &snapshot);
+            asked++;
+        }
+        net_run_for(net, 20);
+    }
+    assert_in_range(asked, 4, 6);
     guarded_free(guarded);
 }
 
@@ -336,23 +410,13 @@ static void anothers_entry_does_not_help(void **state)
     struct net *net = guarded->net;
     guarded_join(guarded, 1);
     fake_take(net, 2, NULL);
-    struct msk_signed_peer_entry *entries[2];
-    struct msk_ticket_entry tickets[2];
-    for (int i = 0; i < 2; i++) {
-        entries[i] = fake_entry(net, 2 + i, &guarded->group.id, 0);
-        tickets[i].ticket = mint(net, 2 + i, "alpha", in_s(net, i ? HOUR_S : 60));
-        tickets[i].id = msk_ticket_id(&tickets[i].ticket.class_id, tickets[i].ticket.data);
-        struct msk_signed_peer_entry changed = *entries[i];
-        changed.entry.tickets = (struct msk_ticket_map){&tickets[i], 1};
-        fake_sign(net, 2 + i, &changed);
-        entries[i] = net->entries[net->entry_count++] = msk_signed_peer_entry_copy(&changed);
-        msk_free((void *)tickets[i].ticket.data.data);
-    }
-    fake_introduce(net, 2, 1, entries[0]);
+    struct msk_signed_peer_entry *own = holder_entry(guarded, 2, in_s(net, 60));
+    struct msk_signed_peer_entry *other = holder_entry(guarded, 3, in_s(net, HOUR_S));
+    fake_introduce(net, 2, 1, own);
     struct net_conn *conn = fake_bond(net, 2, 1, &guarded->group);
     net_run_for(net, 50);
     assert_int_equal(bonds(guarded, 1), 1);
-    struct msk_bond_message update = {.kind = MSK_BOND_PEER_ENTRY_UPDATE, .entry = *entries[1]};
+    struct msk_bond_message update = {.kind = MSK_BOND_PEER_ENTRY_UPDATE, .entry = *other};
     fake_send(net, conn, 0, MSK_TYPE(bond_message), &update);
     assert_int_equal(fake_closed(net, conn, 0, 100), MSK_CLOSE_PROTOCOL_VIOLATION);
     guarded_free(guarded);
@@ -368,6 +432,8 @@ int main(void)
         cmocka_unit_test(only_ticket_holders_bond),
         cmocka_unit_test(all_validators_must_be_met),
         cmocka_unit_test(row_8_a_dialler_without_a_ticket_gets_30403),
+        cmocka_unit_test(who_was_refused_is_asked_for_a_ticket_and_dialled),
+        cmocka_unit_test(who_is_refused_again_and_again_is_asked_now_and_then),
         cmocka_unit_test(a_bond_ends_when_the_ticket_does),
         cmocka_unit_test(a_renewed_ticket_keeps_the_bond),
         cmocka_unit_test(a_ticket_taken_away_ends_the_bond),
