@@ -194,9 +194,8 @@ void msk_act_snapshot(struct msk_actions *out, const struct msk_digest *group, s
 const char *msk_outcome_name(enum msk_outcome outcome)
 {
     static const char *const names[] = {
-        [MSK_OUTCOME_COMMITTED] = "committed", [MSK_OUTCOME_ASSIGNED] = "assigned",
-        [MSK_OUTCOME_ANSWERED] = "answered",   [MSK_OUTCOME_LOST] = "lost",
-        [MSK_OUTCOME_UNKNOWN] = "unknown",     [MSK_OUTCOME_OFFLINE] = "offline",
+        [MSK_OUTCOME_COMMITTED] = "committed", [MSK_OUTCOME_ASSIGNED] = "assigned", [MSK_OUTCOME_ANSWERED] = "answered",
+        [MSK_OUTCOME_LOST] = "lost",           [MSK_OUTCOME_UNKNOWN] = "unknown",   [MSK_OUTCOME_OFFLINE] = "offline",
         [MSK_OUTCOME_REFUSED] = "refused",
     };
     return names[outcome];
@@ -232,7 +231,8 @@ void msk_act_answer(struct msk_actions *out, const struct msk_digest *group, uin
     commit(out, action->reply.result ? 0 : MSK_E_NOMEM);
 }
 
-void msk_act_raft_frame(struct msk_actions *out, const struct msk_digest *to, uint8_t *frame, size_t len, uint64_t after)
+void msk_act_raft_frame(struct msk_actions *out, const struct msk_digest *to, uint8_t *frame, size_t len,
+                        uint64_t after)
 {
     struct msk_action *action = prepare(out, MSK_ACTION_RAFT);
     if (!action) {

@@ -34,10 +34,10 @@ enum msk_action_kind {
     MSK_ACTION_APPEND,   /* store `append`, then call msk_node_persisted with `append.sequence` */
     MSK_ACTION_SNAPSHOT, /* store `snapshot` in place of an earlier one, then the same */
     MSK_ACTION_REPLY,    /* the end of a request of this node's caller */
-    MSK_ACTION_DIAL,    /* open link `link` to a peer; answer with link_opened or link_closed */
-    MSK_ACTION_SEND,    /* one frame on `link`; unknown or closed links are ignored */
-    MSK_ACTION_CLOSE,   /* end `link` with an application code; `flush`: once all sent is delivered or 200 ms passed */
-    MSK_ACTION_RAFT     /* between raft and its group only: an encoded bond message for a peer */
+    MSK_ACTION_DIAL,     /* open link `link` to a peer; answer with link_opened or link_closed */
+    MSK_ACTION_SEND,     /* one frame on `link`; unknown or closed links are ignored */
+    MSK_ACTION_CLOSE,    /* end `link` with an application code; `flush`: once all sent is delivered or 200 ms passed */
+    MSK_ACTION_RAFT      /* between raft and its group only: an encoded bond message for a peer */
 };
 
 struct msk_action {

@@ -10,11 +10,11 @@
 #include "wire/messages.h"
 #include "wire/type.h"
 
-#define MSK_MACHINE_LATER          1           /* the answer comes by itself */
-#define MSK_MACHINE_RESULT_MAX     (16u << 20) /* bytes of an encoded query result */
-#define MSK_MACHINE_SNAPSHOT_MAX   (1u << 30)
-#define MSK_MACHINE_APPLY_MAX      256 /* entries in one call */
-#define MSK_MACHINE_LINES_MAX      4096 /* lines and pairs in one query result */
+#define MSK_MACHINE_LATER        1           /* the answer comes by itself */
+#define MSK_MACHINE_RESULT_MAX   (16u << 20) /* bytes of an encoded query result */
+#define MSK_MACHINE_SNAPSHOT_MAX (1u << 30)
+#define MSK_MACHINE_APPLY_MAX    256  /* entries in one call */
+#define MSK_MACHINE_LINES_MAX    4096 /* lines and pairs in one query result */
 
 /* Consecutive committed entries of one term; valid during the call. */
 struct msk_machine_batch {
@@ -28,7 +28,7 @@ struct msk_machine {
     const char *id;        /* its signature is msk_digest_of_string of this; NULL: the user says (groups.md 1.5) */
     const char *rust_type; /* for the log replay signature, NULL: the user says (groups.md 1.6) */
     const struct msk_type *command, *query, *result; /* NULL: bytes of any content */
-    bool has_idle;         /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
+    bool has_idle; /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
     struct msk_bytes idle;
 
     /* `context` is from the group's configuration. 0, MSK_E_NOMEM or another error. */

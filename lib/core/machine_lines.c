@@ -90,8 +90,9 @@ static int restore(void *state, struct msk_bytes bytes)
     int rc = msk_encode(MSK_TYPE(u64), &count, &head);
     size_t len = head.len; /* our own encoding: the shortest one */
     msk_builder_free(&head);
-    return rc < 0 || len > bytes.len ? MSK_E_DAMAGED
-                                     : msk_log_append_encoded(state, MSK_BYTES(bytes.data + len, bytes.len - len), count);
+    return rc < 0 || len > bytes.len
+               ? MSK_E_DAMAGED
+               : msk_log_append_encoded(state, MSK_BYTES(bytes.data + len, bytes.len - len), count);
 }
 
 const struct msk_machine msk_machine_lines = {.name = "lines",

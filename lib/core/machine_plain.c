@@ -110,21 +110,21 @@ static int answer_count(void *state, uint64_t ticket, struct msk_bytes query, st
 
 static const uint8_t increment_by_nothing[] = {0, 0};
 
-const struct msk_machine msk_machine_counter = {
-    .name = "counter",
-    .id = "0000000000000000000000000000000000000000000000000000000000000002",
-    .rust_type = "counter::Counter",
-    .command = MSK_TYPE(counter_command),
-    .query = MSK_TYPE(unit),
-    .result = MSK_TYPE(i64),
-    .has_idle = true,
-    .idle = {increment_by_nothing, sizeof increment_by_nothing},
-    .create = create_number,
-    .destroy = msk_free,
-    .apply = count,
-    .query_state = answer_count,
-    .snapshot = snapshot_number,
-    .restore = restore_number};
+const struct msk_machine msk_machine_counter = {.name = "counter",
+                                                .id =
+                                                    "0000000000000000000000000000000000000000000000000000000000000002",
+                                                .rust_type = "counter::Counter",
+                                                .command = MSK_TYPE(counter_command),
+                                                .query = MSK_TYPE(unit),
+                                                .result = MSK_TYPE(i64),
+                                                .has_idle = true,
+                                                .idle = {increment_by_nothing, sizeof increment_by_nothing},
+                                                .create = create_number,
+                                                .destroy = msk_free,
+                                                .apply = count,
+                                                .query_state = answer_count,
+                                                .snapshot = snapshot_number,
+                                                .restore = restore_number};
 
 /* ---- opaque: the log has the commands, it only counts them */
 

@@ -293,8 +293,8 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, MSK_E_LIMIT, "a node can be in %d groups", MSK_NODE_GROUPS_MAX);
     int error = check_alias(node, config->alias, err);
     if (error == 0)
-        error =
-            msk_group_new(&node->host, config, saved, msk_random_next(&node->random), &node->sequence, now, &group, err);
+        error = msk_group_new(&node->host, config, saved, msk_random_next(&node->random), &node->sequence, now, &group,
+                              err);
     if (error < 0)
         return error;
     error = msk_own_entry_add_group(&node->own, now, &config->id);

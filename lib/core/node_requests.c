@@ -35,10 +35,10 @@ int msk_node_execute(struct msk_node *node, struct msk_now now, const struct msk
 int msk_node_feed(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t request,
                   const struct msk_bytes *commands, size_t count, struct msk_actions *out)
 {
-    return ask(node, now, group,
-               &(struct msk_group_request){
-                   .kind = MSK_GROUP_FEED, .number = request, .commands = commands, .count = count},
-               out);
+    return ask(
+        node, now, group,
+        &(struct msk_group_request){.kind = MSK_GROUP_FEED, .number = request, .commands = commands, .count = count},
+        out);
 }
 
 int msk_node_query(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t request,
@@ -92,8 +92,7 @@ bool msk_node_digest(struct msk_node *node, const struct msk_digest *id, uint64_
     return group && msk_raft_digest(group->raft, index, out);
 }
 
-bool msk_node_entry(const struct msk_node *node, const struct msk_digest *id, uint64_t index,
-                    struct msk_log_entry *out)
+bool msk_node_entry(const struct msk_node *node, const struct msk_digest *id, uint64_t index, struct msk_log_entry *out)
 {
     const struct msk_group *group = msk_node_group(node, id);
     return group && msk_raft_entry(group->raft, index, out);

@@ -188,7 +188,8 @@ void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct m
 /* A process that stood still hears at its return what was said before: for a while that proves nothing (W-10). */
 void msk_raft_wake(struct msk_raft *raft, struct msk_now now)
 {
-    bool overdue = raft->timer_ms < now.mono_ms && now.mono_ms - raft->timer_ms > raft->config.heartbeat_interval_ms * 2;
+    bool overdue =
+        raft->timer_ms < now.mono_ms && now.mono_ms - raft->timer_ms > raft->config.heartbeat_interval_ms * 2;
     if (raft->role == MSK_ROLE_LEADER && overdue)
         raft->doubts_until_ms = now.mono_ms + raft->config.election_timeout_ms;
 }
@@ -365,10 +366,11 @@ static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actio
 
 /* 3.3, step 1 has no answer for old terms. One who still leads in an old term while we follow another leader learns it
  * from us (W-1, W-10): the higher term alone makes it step down, whoever it is. */
-static void answer_old_leader(struct msk_raft *raft, const struct msk_digest *from, const struct msk_raft_message *message,
-                              struct msk_actions *out)
+static void answer_old_leader(struct msk_raft *raft, const struct msk_digest *from,
+                              const struct msk_raft_message *message, struct msk_actions *out)
 {
-    bool knows_better = raft->has_leader && raft->leader_term == raft->hard.term && !msk_digest_equal(from, &raft->leader);
+    bool knows_better =
+        raft->has_leader && raft->leader_term == raft->hard.term && !msk_digest_equal(from, &raft->leader);
     if (!msk_raft_defends(raft) || !knows_better || message->kind != MSK_RAFT_APPEND_ENTRIES)
         return;
     const struct msk_raft_message answer = {
@@ -471,7 +473,8 @@ void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
         .leader_heard_ms = raft->leader_heard_ms,
         .timer_ms = raft->timer_ms,
         .quorum = raft->quorum,
-        .group_committed = raft->group_committed > raft->committed.index ? raft->group_committed : raft->committed.index,
+        .group_committed =
+            raft->group_committed > raft->committed.index ? raft->group_committed : raft->committed.index,
         .log_bytes = raft->log.bytes,
         .snapshot_index = raft->snapshot_index,
         .requests = raft->requests.count,

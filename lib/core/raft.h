@@ -31,14 +31,14 @@ struct msk_raft_config {
     uint64_t heartbeat_interval_ms; /* leader's append heartbeat, groups.md 3.7 */
     uint64_t election_timeout_ms, election_timeout_jitter_ms, bootstrap_delay_ms;
     enum msk_preference preference;
-    uint32_t reluctant_factor; /* 0: MSK_RELUCTANT_DEFAULT */
-    uint32_t members;          /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
+    uint32_t reluctant_factor;         /* 0: MSK_RELUCTANT_DEFAULT */
+    uint32_t members;                  /* declared size of the group, 0: stock mode (dynamic quorum); W-1 */
     const struct msk_machine *machine; /* NULL: noop */
     void *machine_context;
-    uint64_t forward_timeout_ms, query_timeout_ms;      /* 0: 2 s (groups.md 0) */
-    uint64_t sync_batch_size, sync_fetch_timeout_ms;    /* 0: 2000, 25 s */
+    uint64_t forward_timeout_ms, query_timeout_ms;   /* 0: 2 s (groups.md 0) */
+    uint64_t sync_batch_size, sync_fetch_timeout_ms; /* 0: 2000, 25 s */
     enum msk_on_fork on_fork;
-    bool reference_rules;      /* simulator only: follow the reference without our defences (groups.md 7) */
+    bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;
     uint64_t *sequence; /* the last number given to a record: one count for all groups of a node, outlives the raft */
 };
@@ -83,8 +83,8 @@ int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk
 
 /* ---- requests of this member's caller (groups.md 3.8). Each is answered by one REPLY with the caller's number. */
 
-#define MSK_REQUESTS_MAX       4096        /* of one group at a time */
-#define MSK_REQUEST_BYTES_MAX  (64u << 20) /* of commands in requests that wait, and in one frame */
+#define MSK_REQUESTS_MAX      4096        /* of one group at a time */
+#define MSK_REQUEST_BYTES_MAX (64u << 20) /* of commands in requests that wait, and in one frame */
 
 /* Commands are canonical encodings of the machine's type. execute replies when they are committed here, or after
  * `timeout_ms` (0: never) that it does not know; feed when the leader has given them places. */

@@ -1,4 +1,5 @@
-/* Commands and queries of callers: taken by the leader, forwarded by followers, answered (groups.md 3.8, W-10, W-11). */
+/* Commands and queries of callers: taken by the leader, forwarded by followers, answered (groups.md 3.8, W-10, W-11).
+ */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -56,8 +57,8 @@ static void place(struct msk_raft *raft, struct msk_now now, struct msk_request 
     if (result < 0) {
         if (request->executes)
             msk_raft_forget_request(raft, request->number);
-        refuse(raft, request->number, MSK_OUTCOME_REFUSED,
-               result == MSK_E_LIMIT ? "the log is full" : "out of memory", out);
+        refuse(raft, request->number, MSK_OUTCOME_REFUSED, result == MSK_E_LIMIT ? "the log is full" : "out of memory",
+               out);
     } else if (!request->executes) {
         msk_act_reply(out, &raft->config.group, request->number, MSK_OUTCOME_ASSIGNED, request->first, request->last,
                       NULL);
@@ -117,8 +118,8 @@ static void forward(struct msk_raft *raft, struct msk_now now, struct msk_reques
     request->len = bytes_of(commands, request->count);
     request->commands = pack(commands, request->count, request->len);
     if (!request->commands || !msk_request_add(raft, request)) {
-        refuse(raft, request->number, MSK_OUTCOME_REFUSED, request->commands ? "too many requests wait" : "out of memory",
-               out);
+        refuse(raft, request->number, MSK_OUTCOME_REFUSED,
+               request->commands ? "too many requests wait" : "out of memory", out);
         msk_free(request->commands);
         return;
     }
@@ -193,8 +194,8 @@ static void take_ack(struct msk_raft *raft, const struct msk_digest *from, const
 /* ---- queries */
 
 /* W-10: an old leader must not answer. With --members it hears a majority, and has committed all that was there when it
- * was elected. What is heard does not prove that nobody else leads since: an answer may be as old as an election timeout,
- * for the protocol has no question that only a present leader's followers would answer. */
+ * was elected. What is heard does not prove that nobody else leads since: an answer may be as old as an election
+ * timeout, for the protocol has no question that only a present leader's followers would answer. */
 static bool may_answer_strongly(struct msk_raft *raft, struct msk_now now)
 {
     if (!msk_raft_defends(raft) || msk_raft_floor(raft) <= 1)

@@ -77,7 +77,8 @@ void msk_raft_forget_request(struct msk_raft *raft, uint64_t number)
 
 /* ---- commits */
 
-/* W-11: an index is no proof. Where we placed the commands ourselves the term of the last one tells, else their bytes. */
+/* W-11: an index is no proof. Where we placed the commands ourselves the term of the last one tells, else their bytes.
+ */
 static bool is_ours(const struct msk_raft *raft, const struct msk_request *request)
 {
     struct msk_log_entry entry;

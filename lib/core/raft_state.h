@@ -33,11 +33,11 @@ struct msk_raft_peer {
     struct msk_index_range offer;
     bool fetching; /* and was asked for some of them: */
     struct msk_index_range fetch;
-    uint64_t fetch_ms;       /* when */
-    uint64_t barred_ms;      /* it answered wrongly: nothing is fetched from it until then */
+    uint64_t fetch_ms;  /* when */
+    uint64_t barred_ms; /* it answered wrongly: nothing is fetched from it until then */
 
     /* it fetches from us (4.1) */
-    uint64_t wanted_ms, told; /* when it last asked what we have, 0: never; the end that it was told */
+    uint64_t wanted_ms, told;         /* when it last asked what we have, 0: never; the end that it was told */
     uint64_t served_ms, served_bytes; /* in the second that began then */
 };
 
@@ -80,8 +80,8 @@ struct msk_request {
     uint64_t give_up_ms;  /* of waiting for the commit */
     bool executes;        /* not only feeds */
     uint64_t first, last, count;
-    uint64_t term;        /* in which we placed it ourselves; 0: the leader did, */
-    uint8_t *commands;    /* and these are its commands (owned, each behind its length) */
+    uint64_t term;     /* in which we placed it ourselves; 0: the leader did, */
+    uint8_t *commands; /* and these are its commands (owned, each behind its length) */
     size_t len;
     struct msk_digest peer; /* SERVED: who asked */
 };
@@ -106,7 +106,7 @@ struct msk_raft {
     bool hard_changed;          /* not yet given out to be persisted */
     uint64_t record, persisted; /* the last record given out, the last one known to be on disk */
 
-    uint64_t hard_record;       /* the last one of the hard state */
+    uint64_t hard_record; /* the last one of the hard state */
 
     struct msk_log log;
     struct msk_cursor committed, recorded; /* recorded: as last given out with entries */
@@ -133,9 +133,9 @@ struct msk_raft {
     uint64_t leader_term; /* the term in which `leader` was last published */
     uint64_t leader_heard_ms, group_committed;
     uint64_t doubts_until_ms; /* leader: until then no strong queries are answered (W-10) */
-    uint64_t sent;      /* leader: entries up to here were broadcast */
-    uint64_t lead_from; /* leader: our log ended here when we were elected */
-    bool halted;        /* its committed entries are not the group's (W-3) */
+    uint64_t sent;            /* leader: entries up to here were broadcast */
+    uint64_t lead_from;       /* leader: our log ended here when we were elected */
+    bool halted;              /* its committed entries are not the group's (W-3) */
 
     bool lagging;   /* follower: the leader's last append did not fit our log (W-12) */
     bool held_back; /* it would stand but hears too few members; their return arms the timer (W-2) */

@@ -67,9 +67,8 @@ static bool fetch_from(struct msk_raft *raft, struct msk_now now, struct msk_raf
     peer->fetch = (struct msk_index_range){start, hole_end(raft, start, end)};
     peer->fetching = true;
     peer->fetch_ms = now.mono_ms;
-    const struct msk_raft_message message = {.kind = MSK_RAFT_STATE_SYNC,
-                                             .state_sync = {.kind = MSK_SYNC_FETCH_ENTRIES_REQUEST,
-                                                            .fetch = peer->fetch}};
+    const struct msk_raft_message message = {
+        .kind = MSK_RAFT_STATE_SYNC, .state_sync = {.kind = MSK_SYNC_FETCH_ENTRIES_REQUEST, .fetch = peer->fetch}};
     msk_raft_send_early(raft, &peer->id, &message, out);
     return true;
 }

@@ -2,10 +2,10 @@
 #include "base/alloc.h"
 #include "core/raft_state.h"
 
-#define ANSWER_BYTES_MAX   (4u << 20)
-#define SERVED_BYTES_MAX   (256u << 20) /* to one peer in a second */
-#define WANTED_FOR_MS      60000        /* who asked so recently is told of new entries (W-14) */
-#define OFFER_INTERVAL_MS  50
+#define ANSWER_BYTES_MAX  (4u << 20)
+#define SERVED_BYTES_MAX  (256u << 20) /* to one peer in a second */
+#define WANTED_FOR_MS     60000        /* who asked so recently is told of new entries (W-14) */
+#define OFFER_INTERVAL_MS 50
 
 static uint64_t batch_size(const struct msk_raft *raft)
 {

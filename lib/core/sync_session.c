@@ -56,7 +56,8 @@ static void begin(struct msk_raft *raft, struct msk_now now)
 void msk_sync_restart(struct msk_raft *raft, struct msk_now now, const char *reason, struct msk_actions *out)
 {
     begin(raft, now);
-    MSK_EMIT(out, &raft->config.group, SYNC_RESTARTED, MSK_F_U64("index", raft->sync.next), MSK_F_TEXT("reason", reason));
+    MSK_EMIT(out, &raft->config.group, SYNC_RESTARTED, MSK_F_U64("index", raft->sync.next),
+             MSK_F_TEXT("reason", reason));
 }
 
 /* ---- what the leader says meanwhile */
@@ -251,7 +252,8 @@ static void check_progress(struct msk_raft *raft, struct msk_now now, struct msk
         msk_sync_restart(raft, now, "nothing came for too long", out);
     } else if (idle_ms >= STALLED_MS && !sync->stall_reported) {
         sync->stall_reported = true;
-        MSK_EMIT(out, &raft->config.group, SYNC_STALLED, MSK_F_U64("index", sync->next), MSK_F_U64("since_ms", idle_ms));
+        MSK_EMIT(out, &raft->config.group, SYNC_STALLED, MSK_F_U64("index", sync->next),
+                 MSK_F_U64("since_ms", idle_ms));
     }
 }
 

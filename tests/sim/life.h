@@ -320,7 +320,8 @@ static inline void life_reads(struct life *life)
     int place = life_someone(life);
     if (!life_runs(life, place) || life->request_count == LIFE_REQUESTS_MAX)
         return;
-    life->requests[life->request_count] = (struct life_request){.place = place, .reads = true, .floor = life_read_floor(life)};
+    life->requests[life->request_count] =
+        (struct life_request){.place = place, .reads = true, .floor = life_read_floor(life)};
     struct net_place *where = &life->net->places[place];
     assert_int_equal(msk_node_query(where->node, net_now(life->net, place), &life->config.id, life->request_count++,
                                     MSK_BYTES("\0", 1), true, &where->actions),

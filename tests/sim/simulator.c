@@ -4,8 +4,8 @@
  *   core_simulator [--seed N] [--runs N] [--reference | --safe]
  *
  * A failure names its seed; `--seed N --runs 1` repeats that life exactly, NODE_NET_TRACE=1 tells what happens in it.
- * With --reference the members follow the reference's rules only, and the run succeeds when the weaknesses W-1, W-2, W-4, W-7
- * and W-8 have all shown themselves; --safe runs the others only; without either both are run. */
+ * With --reference the members follow the reference's rules only, and the run succeeds when the weaknesses W-1, W-2,
+ * W-4, W-7 and W-8 have all shown themselves; --safe runs the others only; without either both are run. */
 #include <getopt.h>
 
 #include "life.h"
@@ -27,8 +27,9 @@ static void nothing_bad_ever_happens(void **state)
         if (life.broken[0])
             fail_msg("seed %llu: %s", (unsigned long long)seed, life.broken);
     }
-    print_message("%u elections, %u commits, %u commands acknowledged, %u lost or unknown, %u strong reads, %u crashes\n",
-                  counts.elections, counts.commits, counts.acknowledged, counts.uncertain, counts.reads, counts.crashes);
+    print_message(
+        "%u elections, %u commits, %u commands acknowledged, %u lost or unknown, %u strong reads, %u crashes\n",
+        counts.elections, counts.commits, counts.acknowledged, counts.uncertain, counts.reads, counts.crashes);
     assert_true(counts.acknowledged > runs); /* the lives are not empty */
     assert_true(counts.reads > runs);
 }

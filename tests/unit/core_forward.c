@@ -1,4 +1,5 @@
-/* Commands and queries of callers: at the leader, at followers, without a leader; outcomes (groups.md 3.8, W-10, W-11). */
+/* Commands and queries of callers: at the leader, at followers, without a leader; outcomes (groups.md 3.8, W-10, W-11).
+ */
 #include "raft_trace.h"
 
 static void request(struct world *world, int member, bool executes, uint64_t number, const char *commands,
@@ -286,7 +287,8 @@ static void an_acknowledgement_that_does_not_fit(void **state)
         execute(world, 2, 1, "a");
         struct msk_raft_message message = {
             .kind = MSK_RAFT_FORWARD,
-            .forward = {.kind = MSK_FORWARD_COMMAND_ACK, .command_ack = {raft_of(world, 2)->requests.items[0].id, rows[i]}}};
+            .forward = {.kind = MSK_FORWARD_COMMAND_ACK,
+                        .command_ack = {raft_of(world, 2)->requests.items[0].id, rows[i]}}};
         receive(world, 2, 3, &message); /* not from the leader */
         expect_end(world, "");
         receive(world, 2, 1, &message);

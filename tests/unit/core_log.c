@@ -239,10 +239,8 @@ int main(void)
         cmocka_unit_test(cursors_compare_by_term_first),  cmocka_unit_test(an_empty_log_has_the_sentinel),
         cmocka_unit_test(entries_are_numbered_from_one),  cmocka_unit_test(cutting),
         cmocka_unit_test(what_is_kept_cannot_be_cut),     cmocka_unit_test(limits),
-        cmocka_unit_test(without_memory_nothing_changes),
-        cmocka_unit_test(many_blocks_are_one_log),
-        cmocka_unit_test(damaged_entries_are_noticed),
-        cmocka_unit_test(digests_tell_logs_apart),
+        cmocka_unit_test(without_memory_nothing_changes), cmocka_unit_test(many_blocks_are_one_log),
+        cmocka_unit_test(damaged_entries_are_noticed),    cmocka_unit_test(digests_tell_logs_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

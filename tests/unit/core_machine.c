@@ -201,11 +201,9 @@ static void compare_and_set(void **state)
         const char *command, *after;
     } rows[] = {
         {"{\"Cas\":[\"k\",\"x\",\"y\"]}", "{\"Value\":null}"}, /* expects what is not there */
-        {"{\"Cas\":[\"k\",null,null]}", "{\"Value\":null}"},
-        {"{\"Cas\":[\"k\",null,\"1\"]}", "{\"Value\":\"1\"}"},
+        {"{\"Cas\":[\"k\",null,null]}", "{\"Value\":null}"},    {"{\"Cas\":[\"k\",null,\"1\"]}", "{\"Value\":\"1\"}"},
         {"{\"Cas\":[\"k\",null,\"2\"]}", "{\"Value\":\"1\"}"}, /* expects nothing */
-        {"{\"Cas\":[\"k\",\"2\",\"3\"]}", "{\"Value\":\"1\"}"},
-        {"{\"Cas\":[\"k\",\"1\",\"2\"]}", "{\"Value\":\"2\"}"},
+        {"{\"Cas\":[\"k\",\"2\",\"3\"]}", "{\"Value\":\"1\"}"}, {"{\"Cas\":[\"k\",\"1\",\"2\"]}", "{\"Value\":\"2\"}"},
         {"{\"Cas\":[\"k\",\"2\",null]}", "{\"Value\":null}"},
     };
     (void)state;
@@ -239,7 +237,8 @@ static void many_keys(void **state)
     assert_int_equal(run.machine->query_state(run.state, 0, msk_builder_view(&asked), &result), 0);
     assert_int_equal(msk_machine_print_json(run.machine->result, msk_builder_view(&result), &have, NULL), 0);
     assert_int_equal(json_object_size(json_object_get(have, "Pairs")), 2000);
-    json_object_foreach (json_object_get(have, "Pairs"), key, value) {
+    json_object_foreach(json_object_get(have, "Pairs"), key, value)
+    {
         assert_true(strcmp(last, key) < 0);
         snprintf(last, sizeof last, "%s", key);
     }

@@ -10,8 +10,8 @@ static struct msk_raft_message sync_message(enum msk_log_sync_kind kind, uint64_
     return message;
 }
 
-/* The next parcels of one member to another, and they are gone: "available 0..5", "ask", "fetch 1..5", "gives 1..5 (5)",
- * "append 1 after 5", "ack 5". */
+/* The next parcels of one member to another, and they are gone: "available 0..5", "ask", "fetch 1..5", "gives 1..5
+ * (5)", "append 1 after 5", "ack 5". */
 static void expect_said(struct world *world, int from, int to, const char *want)
 {
     char have[1024] = "";
@@ -37,8 +37,8 @@ static void expect_said(struct world *world, int from, int to, const char *want)
         else if (sync->kind == MSK_SYNC_FETCH_ENTRIES_REQUEST)
             snprintf(one, sizeof one, "fetch %d..%d", (int)sync->fetch.start, (int)sync->fetch.end);
         else
-            snprintf(one, sizeof one, "gives %d..%d (%d)", (int)sync->fetched.range.start,
-                     (int)sync->fetched.range.end, (int)sync->fetched.entries.count);
+            snprintf(one, sizeof one, "gives %d..%d (%d)", (int)sync->fetched.range.start, (int)sync->fetched.range.end,
+                     (int)sync->fetched.entries.count);
         snprintf(have + strlen(have), sizeof have - strlen(have), "%s%s", have[0] ? ", " : "", one);
         msk_arena_free(&arena);
     }
@@ -86,8 +86,8 @@ static void answer_fetch(struct world *world, int to, int from, uint64_t start, 
     receive(world, to, from, &message);
 }
 
-/* 1 follows 2 in term 5 and has `terms` entries of term 1, of which `committed` are committed; it is told of an entry at
- * `target`. Only it and its disk are there; 2 to 4 are played by the test. */
+/* 1 follows 2 in term 5 and has `terms` entries of term 1, of which `committed` are committed; it is told of an entry
+ * at `target`. Only it and its disk are there; 2 to 4 are played by the test. */
 static struct world *lagging(uint64_t entries, uint64_t committed, uint64_t target, uint32_t members)
 {
     struct world *world = world_new(4, members);
@@ -299,7 +299,8 @@ static void another_append_is_another_target(void **state)
 {
     (void)state;
     struct world *world = lagging(0, 0, 4, 0);
-    struct msk_raft_message message = append(world, 3, 6, at(1, 6), 6); /* of the next leader: W-12, the session goes on */
+    struct msk_raft_message message =
+        append(world, 3, 6, at(1, 6), 6); /* of the next leader: W-12, the session goes on */
     tell_available(world, 4, 6);
     lose(world, 1, 4);
     receive(world, 1, 3, &message);

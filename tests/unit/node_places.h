@@ -20,7 +20,7 @@
 #define NET_CONNS_MAX   4096
 #define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
 #define NET_ENTRIES_MAX 4096
-#define NET_RECORDS_MAX 1024    /* on their way to one disk */
+#define NET_RECORDS_MAX 1024  /* on their way to one disk */
 #define NET_FRAMES_MAX  64    /* kept for a test to look at, of one end */
 #define NET_IDLE_MS     30000 /* transport.md: idle timeout */
 #define NET_DIAL_MS     10000 /* a dial that nobody answers */
