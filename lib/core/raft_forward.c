@@ -30,7 +30,7 @@ static void send_forward(struct msk_raft *raft, const struct msk_digest *to, con
 static const struct msk_digest *reachable_leader(const struct msk_raft *raft)
 {
     const struct msk_raft_peer *peer = raft->has_leader ? msk_raft_peer_find(raft, &raft->leader) : NULL;
-    return peer && peer->bonded && raft->role == MSK_ROLE_FOLLOWER && !raft->halted ? &peer->id : NULL;
+    return peer && peer->bonded && raft->role == MSK_ROLE_FOLLOWER && !raft->halted && !raft->failed ? &peer->id : NULL;
 }
 
 /* ---- commands, as leader */

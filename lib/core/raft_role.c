@@ -126,6 +126,7 @@ void msk_raft_fail(struct msk_raft *raft, const char *reason, struct msk_actions
     raft->online = false;
     msk_raft_set_role(raft, MSK_ROLE_FOLLOWER, out);
     raft->timer_ms = MSK_NEVER;
+    msk_sync_stop(raft);
     msk_requests_abandon(raft, reason, out);
     MSK_EMIT(out, &raft->config.group, GROUP_FAILED, MSK_F_TEXT("reason", reason),
              MSK_F_CURSOR("committed", raft->committed));
