@@ -4,11 +4,11 @@
 
 /* ---- persist before send */
 
-/* Without memory, or behind a disk that hangs, the message is lost: as on a network, and never sent too early. */
+/* Without memory, or with MSK_ACTIONS_MAX held behind a disk that hangs, the message is lost: as on a network, and
+ * never sent too early. */
 static void hold(struct msk_runtime *runtime, const struct msk_action *send)
 {
-    if (runtime->held.count < MSK_RUNTIME_HELD_MAX)
-        msk_act_send(&runtime->held, send->link, MSK_BYTES(send->send.data, send->send.len), send->after);
+    msk_act_send(&runtime->held, send->link, MSK_BYTES(send->send.data, send->send.len), send->after);
 }
 
 static void send_held(struct msk_runtime *runtime)

@@ -84,7 +84,7 @@ static uint64_t on_deadline_ms(void *context)
 static const char *alias_of(void *context, const struct msk_digest *group)
 {
     const struct msk_runtime *runtime = context;
-    for (size_t i = 0; i < runtime->name_count; i++)
+    for (size_t i = runtime->name_count; i-- > 0;) /* the newest first: it may have been joined again */
         if (msk_digest_equal(&runtime->names[i].id, group))
             return runtime->names[i].alias[0] ? runtime->names[i].alias : NULL;
     return NULL;

@@ -5,9 +5,8 @@
 
 #include "core/node.h"
 
-#define MSK_RUNTIME_STOP_MAX_MS 2000  /* from the wish to stop to the end, whatever peers and readers do */
-#define MSK_RUNTIME_JOINS_MAX   1024  /* groups joined in the life of a process */
-#define MSK_RUNTIME_HELD_MAX    65536 /* messages that wait for the disk; more are dropped, as a network would */
+#define MSK_RUNTIME_STOP_MAX_MS 2000 /* from the wish to stop to the end, whatever peers and readers do */
+#define MSK_RUNTIME_JOINS_MAX   1024 /* groups joined in the life of a process */
 
 /* Everything stays the caller's and outlives the run. Paths may be NULL: not wanted. */
 struct msk_runtime_config {

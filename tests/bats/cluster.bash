@@ -91,15 +91,19 @@ status_of() {
     on "$1" status --json "${@:3}" | jq -r "$2"
 }
 
-# leader_of NAME...: which of them all of them follow, once they do
+# leader_of NAME...: which of them all of them follow, once they do. One that is gone may still be named as leader for a
+# while, so that it takes as many questions as there are candidates.
 leader_of() {
-    local name leader=
+    local first=$1 name waits=() leader
     for name in "$@"; do
-        await "$name" leader online
+        leader=$(id_of "$name")
+        mosaik-node wait "leader=$leader" online --timeout "$LIMIT" --control "$first.sock" >/dev/null 2>&1 3>&- &
+        waits+=($!)
     done
-    leader=$(status_of "$1" .leader)
+    wait -n "${waits[@]}" || fail "$first knows no leader among $*" # the others end with the test's nodes
+    leader=$(status_of "$first" .leader)
     for name in "$@"; do
-        await "$name" "leader=$leader"
+        await "$name" "leader=$leader" online
     done
     name_of "$leader" "$@"
 }

@@ -35,11 +35,21 @@ load cluster
         term=$(status_of "$leader" .term)
         mapfile -t alive < <(others "$leader" "${alive[@]}")
         kill_node "$leader" || true
-        await "${alive[0]}" leader-changed
         next=$(leader_of "${alive[@]}")
         assert [ "$next" != "$leader" ]
         assert [ "$(status_of "$next" .term)" -gt "$term" ]
     done
+}
+
+@test "wait leader-changed ends with the next leader" {
+    start_group ada bob cy
+    leader=$(leader_of ada bob cy)
+    mapfile -t rest < <(others "$leader" ada bob cy)
+    on "${rest[0]}" wait leader-changed --timeout "$LIMIT" 3>&- &
+    waiting=$!
+    kill_node "$leader" || true
+    wait $waiting
+    assert [ "$(status_of "${rest[0]}" .leader)" != "$(id_of "$leader")" ]
 }
 
 @test "a killed leader comes back as a follower" {
@@ -47,7 +57,6 @@ load cluster
     leader=$(leader_of ada bob cy)
     mapfile -t rest < <(others "$leader" ada bob cy)
     kill_node "$leader" || true
-    await "${rest[0]}" leader-changed
     next=$(leader_of "${rest[@]}")
     start_node "$leader" --bootstrap "$(peer_of "$next")"
     await "$leader" 'bonds>=2' is-follower "leader=$(id_of "$next")"
