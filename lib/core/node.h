@@ -34,7 +34,7 @@ struct msk_group_config {
     struct msk_digest key;
     char alias[MSK_ALIAS_MAX + 1];
     const char *key_source; /* "file", "text", "validator": reported, never the key itself */
-    const char *machine;    /* "noop" */
+    const char *machine;    /* name of raft.machine */
     struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
     uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
     uint32_t max_missed_heartbeats;
