@@ -39,16 +39,57 @@ void msk_runtime_stored(void *context, uint64_t sequence)
 
 /* ---- actions */
 
-static void persist(struct msk_runtime *runtime, const struct msk_action *action)
+static void fail(struct msk_runtime *runtime, int rc, const char *reason)
 {
-    if (msk_disk_put(runtime->disk, &action->persist.group, &action->persist.hard, action->persist.sequence) == 0)
-        return;
-    msk_fail(&runtime->err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    runtime->result = MSK_E_NOMEM;
-    msk_runtime_stop(runtime, "out of memory");
+    msk_fail(&runtime->err, rc, "%s", reason);
+    runtime->result = rc;
+    msk_runtime_stop(runtime, reason);
 }
 
-static void execute(struct msk_runtime *runtime, const struct msk_action *action)
+static void persist(struct msk_runtime *runtime, const struct msk_action *action)
+{
+    int rc = msk_disk_put(runtime->disk, &action->persist.group, &action->persist.hard, action->persist.sequence);
+    if (rc)
+        fail(runtime, rc, msk_error_sentence(rc));
+}
+
+/* What waits for this change must never be sent without it. */
+static void change_log(struct msk_runtime *runtime, const struct msk_store_change *change, uint64_t sequence)
+{
+    int rc = msk_disk_change(runtime->disk, change, sequence);
+    if (rc)
+        fail(runtime, rc, rc == MSK_E_LIMIT ? "the disk does not keep up" : msk_error_sentence(rc));
+}
+
+static void append(struct msk_runtime *runtime, struct msk_action *action)
+{
+    const struct msk_store_change change = {
+        .kind = MSK_STORE_APPEND,
+        .group = action->append.group,
+        .first = action->append.first,
+        .count = action->append.count,
+        .cursor = action->append.committed,
+        .data = action->append.data,
+        .len = action->append.len,
+    };
+    action->append.data = NULL;
+    change_log(runtime, &change, action->append.sequence);
+}
+
+static void keep_snapshot(struct msk_runtime *runtime, struct msk_action *action)
+{
+    const struct msk_store_change change = {
+        .kind = MSK_STORE_SNAPSHOT,
+        .group = action->snapshot.group,
+        .cursor = action->snapshot.at,
+        .data = action->snapshot.data,
+        .len = action->snapshot.len,
+    };
+    action->snapshot.data = NULL;
+    change_log(runtime, &change, action->snapshot.sequence);
+}
+
+static void execute(struct msk_runtime *runtime, struct msk_action *action)
 {
     switch (action->kind) {
     case MSK_ACTION_EVENT:
@@ -70,7 +111,11 @@ static void execute(struct msk_runtime *runtime, const struct msk_action *action
         msk_net_close(runtime->net, action->link, action->close.code, action->close.flush);
         break;
     case MSK_ACTION_APPEND:
+        append(runtime, action);
+        break;
     case MSK_ACTION_SNAPSHOT:
+        keep_snapshot(runtime, action);
+        break;
     case MSK_ACTION_REPLY:
         break;
     case MSK_ACTION_RAFT: /* a node turns these into frames; they do not leave it */

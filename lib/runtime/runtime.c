@@ -193,14 +193,46 @@ static void explain_members(struct msk_runtime *runtime, const struct msk_group_
              MSK_F_U64("members", config->raft.members));
 }
 
+/* A group whose log is read again, and how far it reached. */
+struct stored_log {
+    struct msk_disk *disk;
+    struct msk_digest group;
+    uint64_t last;
+};
+
+static int load_entries(void *context, struct msk_log *log, struct msk_error *err)
+{
+    const struct stored_log *stored = context;
+    return msk_disk_load_entries(stored->disk, &stored->group, stored->last, log, err);
+}
+
+static int join_as_saved(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
+{
+    struct msk_store_log log;
+    int rc = msk_disk_load_log(runtime->disk, &config->id, &log, err);
+    if (rc)
+        return rc;
+    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
+    struct stored_log stored = {.disk = runtime->disk, .group = config->id, .last = log.last};
+    const struct msk_saved saved = {
+        .hard = hard ? *hard : (struct msk_hard_state){0},
+        .committed = log.committed,
+        .snapshot_at = log.snapshot_at,
+        .snapshot = MSK_BYTES(log.snapshot, log.snapshot_len),
+        .load = load_entries,
+        .context = &stored,
+    };
+    rc = msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
+    msk_free(log.snapshot);
+    return rc;
+}
+
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
 {
     int rc = keep_name(runtime, config, err);
     if (rc)
         return rc;
-    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
-    struct msk_saved saved = {.hard = hard ? *hard : (struct msk_hard_state){0}};
-    rc = msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
+    rc = join_as_saved(runtime, config, err);
     if (rc != 0)
         runtime->name_count--;
     else if (config->raft.members > 0)

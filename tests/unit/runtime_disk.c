@@ -17,6 +17,8 @@ struct slow_store {
     int let_go[2]; /* a pipe: one byte a transaction, 'x' makes it fail */
     struct msk_store_record written[64];
     size_t written_count, transactions;
+    struct msk_store_change changes[16]; /* without their data */
+    size_t change_count;
     bool closed;
 };
 
@@ -30,15 +32,17 @@ static int slow_load(struct msk_store *base, struct msk_store_record **records, 
     return 0;
 }
 
-static int slow_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
-                      struct msk_error *err)
+static int slow_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
 {
     struct slow_store *store = (struct slow_store *)base;
     char byte;
     if (read(store->let_go[0], &byte, 1) != 1 || byte == 'x')
         return msk_fail(err, MSK_E_IO, "the disk is gone");
-    memcpy(store->written + store->written_count, records, count * sizeof *records);
-    store->written_count += count;
+    if (batch->record_count > 0)
+        memcpy(store->written + store->written_count, batch->records, batch->record_count * sizeof *batch->records);
+    store->written_count += batch->record_count;
+    for (size_t i = 0; i < batch->change_count; i++)
+        store->changes[store->change_count++] = batch->changes[i];
     store->transactions++;
     return 0;
 }
