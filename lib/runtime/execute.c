@@ -2,6 +2,10 @@
 #include "runtime/now.h"
 #include "runtime/runtime_internal.h"
 
+/* A machine's snapshot follows the last one after so many entries, and after this share of those in the last. */
+#define SNAPSHOT_ENTRIES_MIN 10000
+#define SNAPSHOT_SHARE       4
+
 /* ---- persist before send */
 
 /* Without memory, or with MSK_ACTIONS_MAX held behind a disk that hangs, the message is lost: as on a network, and
@@ -76,6 +80,18 @@ static void append(struct msk_runtime *runtime, struct msk_action *action)
     change_log(runtime, &change, action->append.sequence);
 }
 
+/* Entries are only ever read again behind the last snapshot: this bounds the time of a start. A state may be as large
+ * as its log, so that the distance grows with that. */
+static void snapshot_when_due(struct msk_runtime *runtime, const struct msk_digest *group)
+{
+    struct msk_group_view view;
+    if (!msk_disk_is_durable(runtime->disk) || msk_node_group_view(runtime->node, group, &view))
+        return;
+    uint64_t last = view.raft.snapshot_index, distance = last / SNAPSHOT_SHARE;
+    if (view.raft.applied > last + (distance > SNAPSHOT_ENTRIES_MIN ? distance : SNAPSHOT_ENTRIES_MIN))
+        msk_node_snapshot(runtime->node, msk_now(), group, &runtime->actions);
+}
+
 static void keep_snapshot(struct msk_runtime *runtime, struct msk_action *action)
 {
     const struct msk_store_change change = {
@@ -112,11 +128,13 @@ static void execute(struct msk_runtime *runtime, struct msk_action *action)
         break;
     case MSK_ACTION_APPEND:
         append(runtime, action);
+        snapshot_when_due(runtime, &action->append.group);
         break;
     case MSK_ACTION_SNAPSHOT:
         keep_snapshot(runtime, action);
         break;
     case MSK_ACTION_REPLY:
+        msk_calls_reply(&runtime->calls, action);
         break;
     case MSK_ACTION_RAFT: /* a node turns these into frames; they do not leave it */
         break;

@@ -444,6 +444,7 @@ static void finish(struct msk_runtime *runtime)
         run_until(runtime, journal_idle, FLUSH_MAX_MS);
     runtime->journal.control = NULL;
     msk_waits_end(&runtime->waits);
+    msk_calls_end(&runtime->calls);
     msk_control_free(runtime->control); /* last: a client that sees its connection end knows that we have departed */
     if (runtime->loop_open) {
         if (!msk_journal_idle(&runtime->journal))
@@ -469,6 +470,7 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
     runtime->config = config;
     runtime->stop_by_ms = MSK_NEVER;
     msk_waits_init(&runtime->waits);
+    msk_calls_init(&runtime->calls);
     runtime->result = start(runtime, err);
     if (runtime->result == 0) {
         runtime->journal.node = *msk_node_id(runtime->node);

@@ -3,6 +3,7 @@
 #ifndef MSK_RUNTIME_RUNTIME_INTERNAL_H
 #define MSK_RUNTIME_RUNTIME_INTERNAL_H
 
+#include "runtime/calls.h"
 #include "runtime/disk.h"
 #include "runtime/group_json.h"
 #include "runtime/journal.h"
@@ -32,6 +33,7 @@ struct msk_runtime {
     struct msk_net *net;
     struct msk_control *control;
     struct msk_waits waits;
+    struct msk_calls calls;
     struct msk_ticket_files tickets;
     uv_signal_t signals[MSK_SIGNAL_COUNT];
     size_t signal_count;
