@@ -19,7 +19,7 @@ static const struct msk_option rows[] = {
      .placeholder = "QUERY",
      .positional = true,
      .offset = AT(query),
-     .help = "a query as JSON in the machine's terms, null if left out"},
+     .help = "a query as JSON in the machine's terms; may be left out where the machine needs none"},
     {.name = "weak",
      .letter = 'w',
      .type = &msk_value_flag,
@@ -41,13 +41,13 @@ static const struct msk_option rows[] = {
 
 static int make_request(const struct options *options, json_t **out, struct msk_error *err)
 {
-    const char *text = options->query ? options->query : options->hex ? "" : "null";
-    json_t *query;
+    const char *text = options->query;
+    json_t *query = NULL; /* left out: the machine's query of nothing */
     if (options->timeout_ms == 0 || options->timeout_ms > NODE_REQUEST_MAX_MS)
         return msk_fail(err, MSK_E_INVALID, "--timeout: from 1ms to 12 days");
-    int rc = node_read_value(text, strlen(text), options->hex, "query", &query, err);
+    int rc = text ? node_read_value(text, strlen(text), options->hex, "query", &query, err) : 0;
     if (rc == 0)
-        *out = json_pack("{s:s, s:o, s:b, s:b}", "cmd", "query", "query", query, "weak", options->weak, "hex",
+        *out = json_pack("{s:s, s:o*, s:b, s:b}", "cmd", "query", "query", query, "weak", options->weak, "hex",
                          options->hex);
     return rc;
 }
