@@ -110,11 +110,18 @@ static void write_next(struct client *client)
         close_client(client);
 }
 
+static void send_error(struct client *client, int code, const char *text);
+
 /* Steals `answer`. A client that cannot be answered is closed rather than left waiting. */
 static void send_answer(struct client *client, json_t *answer)
 {
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
+    if (text && strlen(text) >= MSK_CONTROL_ANSWER_MAX) {
+        free(text);
+        send_error(client, MSK_E_LIMIT, "the answer is too long");
+        return;
+    }
     bool queued = text && msk_lines_push(&client->output, msk_bytes_of_text(text));
     free(text);
     if (queued)

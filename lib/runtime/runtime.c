@@ -206,25 +206,30 @@ static int load_entries(void *context, struct msk_log *log, struct msk_error *er
     return msk_disk_load_entries(stored->disk, &stored->group, stored->last, log, err);
 }
 
+static int join_with_log(struct msk_runtime *runtime, const struct msk_group_config *config,
+                         const struct msk_store_log *log, struct msk_error *err)
+{
+    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
+    struct stored_log stored = {.disk = runtime->disk, .group = config->id, .last = log->last};
+    const struct msk_saved saved = {
+        .hard = hard ? *hard : (struct msk_hard_state){0},
+        .committed = log->committed,
+        .snapshot_at = log->snapshot_at,
+        .snapshot = MSK_BYTES(log->snapshot, log->snapshot_len),
+        .load = load_entries,
+        .context = &stored,
+    };
+    return msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
+}
+
 static int join_as_saved(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
 {
     struct msk_store_log log;
     int rc = msk_disk_load_log(runtime->disk, &config->id, &log, err);
-    if (rc)
-        return rc;
-    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
-    struct stored_log stored = {.disk = runtime->disk, .group = config->id, .last = log.last};
-    const struct msk_saved saved = {
-        .hard = hard ? *hard : (struct msk_hard_state){0},
-        .committed = log.committed,
-        .snapshot_at = log.snapshot_at,
-        .snapshot = MSK_BYTES(log.snapshot, log.snapshot_len),
-        .load = load_entries,
-        .context = &stored,
-    };
-    rc = msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
+    if (rc == 0)
+        rc = join_with_log(runtime, config, &log, err);
     msk_free(log.snapshot);
-    return rc;
+    return rc == MSK_E_DAMAGED ? msk_wrap(err, rc, "data directory %.200s", runtime->config->data_directory) : rc;
 }
 
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)

@@ -49,6 +49,18 @@ static void run_later(void *context, const json_t *arguments, struct msk_control
     fixture->pending = request;
 }
 
+/* An answer that does not fit into one. */
+static void run_lengthy(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    (void)context;
+    (void)arguments;
+    char *text = malloc(MSK_CONTROL_ANSWER_MAX);
+    assert_non_null(text);
+    memset(text, 'x', MSK_CONTROL_ANSWER_MAX);
+    msk_control_answer(request, json_stringn(text, MSK_CONTROL_ANSWER_MAX));
+    free(text);
+}
+
 static void on_left(void *context)
 {
     struct fixture *fixture = context;
@@ -71,8 +83,9 @@ static void run_watch(void *context, const json_t *arguments, struct msk_control
     msk_control_stream(request);
 }
 
-static const struct msk_control_verb verbs[] = {
-    {"echo", run_echo}, {"refuse", run_refuse}, {"later", run_later}, {"watch", run_watch}, {"noticing", run_noticing}};
+static const struct msk_control_verb verbs[] = {{"echo", run_echo},         {"refuse", run_refuse},
+                                                {"later", run_later},       {"watch", run_watch},
+                                                {"noticing", run_noticing}, {"lengthy", run_lengthy}};
 
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
@@ -249,6 +262,16 @@ static void who_still_reads_has_not_left(void **state)
     expect_line(fixture, fd, "{\"ok\":true,\"result\":{}}");
     expect_end(fixture, fd);
     assert_int_equal(fixture->left_count, 0);
+}
+
+static void an_answer_too_long_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_raw(fixture);
+    say(fd, "{\"cmd\":\"lengthy\"}\n{\"cmd\":\"echo\",\"say\":1}\n");
+    expect_line(fixture, fd, "{\"ok\":false,\"error\":\"the answer is too long\",\"code\":\"LIMIT\"}");
+    expect_line(fixture, fd, "{\"ok\":true,\"result\":{\"said\":1}}");
+    close(fd);
 }
 
 static void nonsense_is_answered_with_the_reason(void **state)
@@ -504,6 +527,7 @@ int main(void)
         TEST(who_has_said_everything_still_gets_the_answer),
         TEST(who_left_is_answered_into_the_void),
         TEST(who_left_is_noticed_once),
+        TEST(an_answer_too_long_is_told),
         TEST(who_still_reads_has_not_left),
         TEST(nonsense_is_answered_with_the_reason),
         TEST(a_request_that_never_ends_is_refused),
