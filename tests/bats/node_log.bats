@@ -126,6 +126,29 @@ ones() { yes '{"Increment":1}' | head -n "$1"; }
     assert_equal "$answer" 'committed: 2 commands, index 1 to 2'
 }
 
+@test "several groups of a node: each has its machine and its log" {
+    start_node ada "${COUNTER[@]}" --as count
+    on ada join --group-key two --as notes --machine lines "${FAST[@]}"
+    await ada is-leader --group count
+    await ada is-leader --group notes
+    ones 1500 >commands
+    answers 'committed: 1500 commands, index 1 to 1500' mosaik-node execute - -c ada.sock --group count <commands
+    answers 'committed: index 1' on ada execute '"a note"' --group notes
+    answers $'1500\nread at index 1500' on ada query --group count
+    answers $'["a note"]\nread at index 1' on ada query 0 --group notes
+    run -2 on ada execute '"a note"'
+}
+
+@test "what was committed before a batch that fails is told" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    { ones 1000; echo '{"Increment":0.5}'; } >commands
+    run -2 --separate-stderr on ada execute - <commands
+    assert_equal "$output" ''
+    assert_regex "$stderr" '^mosaik-node: after 1000 that were committed: standard input: line 1001: '
+    answers $'1000\nread at index 1000' on ada query
+}
+
 @test "bad commands are refused by their place, and nothing of their batch is executed" {
     start_node ada "${COUNTER[@]}"
     await ada is-leader
