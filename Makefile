@@ -23,7 +23,7 @@ MSK_LDFLAGS = -Wl,--gc-sections -Wl,-z,relro,-z,now $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo bench setup-test unit-programs check check-unit check-bats check-interop asan fuzz lint format install clean
+.PHONY: all demo bench sim setup-test unit-programs check check-unit check-bats check-interop asan fuzz lint format install clean
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
@@ -79,8 +79,16 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(fir
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
 
+# ---- the simulator: whole nodes in virtual time, from seeds (SIM_ARGS: --seed N --runs N --reference --safe)
+$(BUILD)/unit/core_simulator: $(BUILD)/tests/sim/simulator.o $(call archives,$(call upto,core))
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ -lcmocka $(call libs,$(call upto,core)))
+
+sim: setup-test $(BUILD)/unit/core_simulator
+	$(BUILD)/unit/core_simulator $(SIM_ARGS)
+
 # ---- tests
-unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%) $(BUILD)/unit/core_simulator
 
 setup-test: deps/setup deps/packages
 	@deps/setup build test

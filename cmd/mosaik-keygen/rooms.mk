@@ -1,1 +1,1 @@
-ROOMS_mosaik-keygen := base crypto wire cli
+ROOMS_mosaik-keygen := base crypto wire core cli

@@ -2,8 +2,9 @@
 #include "node_cmd.h"
 
 static const struct msk_command *const commands[] = {
-    &node_run,  &node_status, &node_wait, &node_watch,      &node_bonds,         &node_catalog,
-    &node_join, &node_leave,  &node_stop, &node_ticket_add, &node_ticket_remove, NULL,
+    &node_run,   &node_status, &node_execute,    &node_feed,          &node_query,
+    &node_wait,  &node_watch,  &node_bonds,      &node_catalog,       &node_join,
+    &node_leave, &node_stop,   &node_ticket_add, &node_ticket_remove, NULL,
 };
 
 static const struct msk_example examples[] = {

@@ -6,7 +6,7 @@
 #include "runtime/client.h"
 
 extern const struct msk_command node_run, node_status, node_wait, node_watch, node_bonds, node_catalog, node_join,
-    node_leave, node_stop, node_ticket_add, node_ticket_remove;
+    node_leave, node_stop, node_ticket_add, node_ticket_remove, node_execute, node_feed, node_query;
 
 /* Which node, and which of its groups. */
 struct node_target {

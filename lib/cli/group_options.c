@@ -43,8 +43,9 @@ static const struct msk_value_type value_leadership = {
     .parse = parse_leadership,
 };
 
-static const char *const machine_names[] = {"noop", NULL};
+static const char *const machine_names[] = {"noop", "counter", "lines", "kv", "opaque", NULL};
 static const char *const leadership_names[] = {"normal", "reluctant", "observer", NULL};
+static const char *const on_fork_names[] = {[MSK_FORK_HALT] = "halt", [MSK_FORK_RESYNC] = "resync", NULL};
 
 #define AT(member) offsetof(struct msk_group_options, member)
 
@@ -85,11 +86,12 @@ const struct msk_option msk_group_identity_rows[] = {
      .help = "heartbeats missed before a bond is closed"},
     {.name = "machine",
      .type = &msk_value_text,
-     .placeholder = "NAME",
+     .placeholder = "noop|counter|lines|kv|opaque",
      .choices = machine_names,
      .fallback = "noop",
      .offset = AT(machine),
-     .help = "the state machine"},
+     .help = "the state machine; opaque keeps the commands of any machine as bytes, under the signature that "
+             "--machine-id and --sync-type give"},
     {.name = "machine-id",
      .type = &msk_value_text,
      .placeholder = "STRING",
@@ -146,32 +148,58 @@ const struct msk_option msk_group_member_rows[] = {
      .type = &msk_value_u32,
      .offset = AT(members),
      .help = "the declared size of the group: majorities are then counted of it"},
+    {.name = "forward-timeout",
+     .type = &msk_value_duration_ms,
+     .fallback = "2s",
+     .offset = AT(forward_timeout_ms),
+     .help = "time to wait for the leader to take commands over"},
+    {.name = "query-timeout",
+     .type = &msk_value_duration_ms,
+     .fallback = "2s",
+     .offset = AT(query_timeout_ms),
+     .help = "time to wait for the leader's answer to a strong query"},
+    {.name = "on-fork",
+     .type = &msk_value_choice,
+     .choices = on_fork_names,
+     .fallback = "halt",
+     .offset = AT(on_fork),
+     .help = "what to do when committed entries differ from the group's: stop applying and keep them, or throw all "
+             "away and take the group's log"},
     {.name = NULL},
 };
 
 /* ---- what they come to */
 
-/* Machines that bring their own signatures. */
-static const struct {
-    const char *name, *id, *type;
-} machines[] = {{"noop", MSK_NOOP_MACHINE_ID, MSK_NOOP_MACHINE_TYPE}};
+/* What the options say, or what the machine brings itself. */
+static int choose_signature(const char *option, const char *given, const char *own, const char *machine,
+                            const char **out, struct msk_error *err)
+{
+    *out = given ? given : own;
+    if (*out)
+        return 0;
+    return msk_fail(err, MSK_E_INVALID,
+                    "--%s: missing: the machine %s has no signature of its own\n"
+                    "give --machine-id and --sync-type, as the other members have them",
+                    option, machine);
+}
 
 static int choose_machine(const struct msk_group_options *options, struct msk_group_setup *setup, struct msk_error *err)
 {
     struct msk_group_inputs *inputs = &setup->inputs;
-    for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
-        if (strcmp(machines[i].name, options->machine) == 0) {
-            setup->config.machine = machines[i].name;
-            inputs->machine_id = options->machine_id ? options->machine_id : machines[i].id;
-            inputs->machine_type = options->sync_type ? options->sync_type : machines[i].type;
-        }
-    if (!setup->config.machine) {
+    const struct msk_machine *machine = msk_machine_find(options->machine);
+    if (!machine) {
         char shown[MSK_VISIBLE_SIZE];
-        return msk_fail(err, MSK_E_INVALID,
-                        "--machine: %s has no signature of its own\n"
-                        "leave --machine out and give --machine-id and --sync-type",
+        return msk_fail(err, MSK_E_INVALID, "--machine: %s is none of noop, counter, lines, kv, opaque",
                         msk_visible(options->machine, shown));
     }
+    setup->config.machine = machine->name;
+    setup->config.raft.machine = machine;
+    int rc = choose_signature("machine-id", options->machine_id, machine->id, machine->name, &inputs->machine_id, err);
+    if (rc == 0)
+        rc = choose_signature("sync-type", options->sync_type, machine->rust_type, machine->name, &inputs->machine_type,
+                              err);
+    if (rc)
+        return rc;
     if (!*inputs->machine_type)
         return msk_fail(err, MSK_E_INVALID, "--sync-type: a type name is never empty");
     if (!msk_utf8_valid(msk_bytes_of_text(inputs->machine_type), NULL))
@@ -256,6 +284,11 @@ static void fill_config(const struct msk_group_options *options, struct msk_grou
     config->raft.preference = options->leadership.preference;
     config->raft.reluctant_factor = options->leadership.factor;
     config->raft.members = options->members;
+    config->raft.forward_timeout_ms = options->forward_timeout_ms;
+    config->raft.query_timeout_ms = options->query_timeout_ms;
+    config->raft.sync_batch_size = options->sync_batch_size;
+    config->raft.sync_fetch_timeout_ms = options->sync_fetch_timeout_ms;
+    config->raft.on_fork = (enum msk_on_fork)options->on_fork;
 }
 
 int msk_group_setup_make(const struct msk_group_options *options, struct msk_group_setup *setup, struct msk_error *err)
@@ -280,6 +313,9 @@ int msk_group_setup_check(const struct msk_group_setup *setup, struct msk_error 
 {
     const struct msk_group_config *config = &setup->config;
     char a[MSK_DURATION_TEXT_SIZE], b[MSK_DURATION_TEXT_SIZE];
+    if (config->raft.forward_timeout_ms == 0 || config->raft.query_timeout_ms == 0)
+        return msk_fail(err, MSK_E_INVALID, "--%s-timeout: 0 would let no request out of this node",
+                        config->raft.forward_timeout_ms == 0 ? "forward" : "query");
     if (config->heartbeat_jitter_ms == 0)
         return msk_fail(err, MSK_E_INVALID, "--heartbeat-jitter: 0 aborts the reference's members");
     if (config->heartbeat_interval_ms <= config->heartbeat_jitter_ms)

@@ -21,6 +21,8 @@ struct msk_group_options {
         uint32_t factor; /* of MSK_PREFER_RELUCTANT */
     } leadership;
     uint32_t members; /* 0: not declared */
+    uint64_t forward_timeout_ms, query_timeout_ms;
+    unsigned on_fork; /* enum msk_on_fork */
 };
 
 extern const struct msk_option msk_group_identity_rows[], msk_group_member_rows[];

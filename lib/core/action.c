@@ -6,8 +6,6 @@
 #include "base/assert.h"
 #include "wire/frame.h"
 
-#define RAFT_MESSAGE_MAX (MSK_FRAME_MAX_BOND - 1) /* the bond puts its tag in front (groups.md 2.7) */
-
 void msk_actions_init(struct msk_actions *actions)
 {
     *actions = (struct msk_actions){0};
@@ -27,6 +25,15 @@ static void free_action(struct msk_action *action)
         return;
     case MSK_ACTION_RAFT:
         msk_free(action->raft.data);
+        return;
+    case MSK_ACTION_APPEND:
+        msk_free(action->append.data);
+        return;
+    case MSK_ACTION_SNAPSHOT:
+        msk_free(action->snapshot.data);
+        return;
+    case MSK_ACTION_REPLY:
+        msk_free(action->reply.result);
         return;
     case MSK_ACTION_PERSIST:
     case MSK_ACTION_CLOSE:
@@ -152,17 +159,106 @@ void msk_act_close(struct msk_actions *out, uint64_t link, uint64_t code, bool f
     commit(out, 0);
 }
 
+void msk_act_append(struct msk_actions *out, const struct msk_digest *group, uint64_t first, uint64_t count,
+                    uint8_t *data, size_t len, struct msk_cursor committed, uint64_t sequence)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_APPEND);
+    if (!action) {
+        msk_free(data);
+        return;
+    }
+    action->append.group = *group;
+    action->append.first = first;
+    action->append.count = count;
+    action->append.data = data;
+    action->append.len = len;
+    action->append.committed = committed;
+    action->append.sequence = sequence;
+    commit(out, data ? 0 : MSK_E_NOMEM);
+}
+
+void msk_act_snapshot(struct msk_actions *out, const struct msk_digest *group, struct msk_cursor at,
+                      struct msk_bytes data, uint64_t sequence)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_SNAPSHOT);
+    if (!action)
+        return;
+    action->snapshot.group = *group;
+    action->snapshot.at = at;
+    action->snapshot.data = msk_memdup(data.data, data.len);
+    action->snapshot.len = data.len;
+    action->snapshot.sequence = sequence;
+    commit(out, action->snapshot.data ? 0 : MSK_E_NOMEM);
+}
+
+const char *msk_outcome_name(enum msk_outcome outcome)
+{
+    static const char *const names[] = {
+        [MSK_OUTCOME_COMMITTED] = "committed", [MSK_OUTCOME_ASSIGNED] = "assigned", [MSK_OUTCOME_ANSWERED] = "answered",
+        [MSK_OUTCOME_LOST] = "lost",           [MSK_OUTCOME_UNKNOWN] = "unknown",   [MSK_OUTCOME_OFFLINE] = "offline",
+        [MSK_OUTCOME_REFUSED] = "refused",
+    };
+    return names[outcome];
+}
+
+void msk_act_reply(struct msk_actions *out, const struct msk_digest *group, uint64_t request, enum msk_outcome outcome,
+                   uint64_t first, uint64_t last, const char *reason)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_REPLY);
+    if (!action)
+        return;
+    action->reply.group = *group;
+    action->reply.request = request;
+    action->reply.outcome = outcome;
+    action->reply.first = first;
+    action->reply.last = last;
+    action->reply.reason = reason;
+    commit(out, 0);
+}
+
+void msk_act_answer(struct msk_actions *out, const struct msk_digest *group, uint64_t request, uint64_t position,
+                    struct msk_bytes result)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_REPLY);
+    if (!action)
+        return;
+    action->reply.group = *group;
+    action->reply.request = request;
+    action->reply.outcome = MSK_OUTCOME_ANSWERED;
+    action->reply.position = position;
+    action->reply.result = msk_memdup(result.data, result.len);
+    action->reply.len = result.len;
+    commit(out, action->reply.result ? 0 : MSK_E_NOMEM);
+}
+
+void msk_act_raft_frame(struct msk_actions *out, const struct msk_digest *to, uint8_t *frame, size_t len,
+                        uint64_t after)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_RAFT);
+    if (!action) {
+        msk_free(frame);
+        return;
+    }
+    action->after = after;
+    action->raft.to = *to;
+    action->raft.data = frame;
+    action->raft.len = len;
+    commit(out, frame ? 0 : MSK_E_NOMEM);
+}
+
 void msk_act_raft(struct msk_actions *out, const struct msk_digest *to, const struct msk_raft_message *message,
                   uint64_t after)
 {
-    struct msk_action *action = prepare(out, MSK_ACTION_RAFT);
-    if (!action)
+    struct msk_builder frame;
+    msk_builder_init(&frame, MSK_FRAME_MAX_BOND);
+    msk_builder_byte(&frame, MSK_BOND_RAFT); /* the bond's tag (groups.md 2.7) */
+    int error = msk_encode(MSK_TYPE(raft_message), message, &frame);
+    size_t len;
+    uint8_t *data = msk_builder_take(&frame, &len);
+    if (error < 0 && error != MSK_E_NOMEM) {
+        out->error = error;
+        msk_free(data);
         return;
-    struct msk_builder encoded;
-    msk_builder_init(&encoded, RAFT_MESSAGE_MAX);
-    int error = msk_encode(MSK_TYPE(raft_message), message, &encoded);
-    action->after = after;
-    action->raft.to = *to;
-    action->raft.data = msk_builder_take(&encoded, &action->raft.len);
-    commit(out, error < 0 ? error : action->raft.data ? 0 : MSK_E_NOMEM);
+    }
+    msk_act_raft_frame(out, to, data, len, after);
 }

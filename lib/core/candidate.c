@@ -61,6 +61,7 @@ void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_action
         msk_raft_fail(raft, "the terms are used up", out);
         return;
     }
+    msk_sync_stop(raft); /* the log that we stand with does not change meanwhile */
     msk_raft_enter_term(raft, raft->hard.term + 1, "election", out);
     msk_raft_set_vote(raft, &raft->config.self);
     msk_raft_save(raft, out);

@@ -18,13 +18,6 @@ static bool fits(const struct msk_raft *raft, struct msk_cursor prev)
     return msk_log_term_at(&raft->log, prev.index, &term) && term == prev.term;
 }
 
-/* W-5, W-7: the very same entry, not only one of the same term. */
-static bool holds(const struct msk_raft *raft, uint64_t index, const struct msk_log_entry *entry)
-{
-    const struct msk_log_entry *ours = msk_log_get(&raft->log, index);
-    return ours && ours->term == entry->term && msk_bytes_equal(ours->command, entry->command);
-}
-
 /* ---- a sender that is not obeyed */
 
 /* W-13: of two leaders of one term the first one seen is followed, the other one reported. */
@@ -52,9 +45,15 @@ static bool lacks_committed(const struct msk_raft *raft, const struct msk_append
     if (end_of(append).index < committed || (index <= committed && !fits(raft, append->prev)))
         return true;
     for (size_t i = 0; i < append->entries.count && ++index <= committed; i++)
-        if (!holds(raft, index, &append->entries.items[i]))
+        if (!msk_raft_holds(raft, index, &append->entries.items[i]))
             return true;
     return false;
+}
+
+/* Its log is longer than what is committed here and differs from that: nobody can vote it out (W-2, W-3). */
+static bool is_forked(const struct msk_raft *raft, const struct msk_append_entries *append)
+{
+    return end_of(append).index >= raft->committed.index;
 }
 
 /* It gets no answer and nothing is cut. Where our log is ahead of its own we stand at once: it will abstain, and those
@@ -67,6 +66,10 @@ static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struc
     bool was_followed = raft->leader_term == raft->hard.term;
     msk_raft_lose_leader(raft, was_followed ? "it lacks committed entries" : "a new term began", out);
     raft->online = false;
+    if (!ahead && append->leader_commit > 0 && is_forked(raft, append)) {
+        msk_raft_forked(raft, now, from, theirs, out);
+        return;
+    }
     if (!ahead || raft->config.preference == MSK_PREFER_OBSERVER)
         msk_raft_arm_follower(raft, now);
     else if (!raft->fork_reported)
@@ -80,28 +83,6 @@ static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struc
 
 /* ---- taking entries in (3.6) */
 
-static void cut(struct msk_raft *raft, uint64_t from, struct msk_actions *out)
-{
-    struct msk_cursor last = msk_log_last(&raft->log);
-    if (from > last.index)
-        return;
-    msk_log_truncate(&raft->log, from);
-    MSK_EMIT(out, &raft->config.group, LOG_TRUNCATED, MSK_F_U64("from", from), MSK_F_CURSOR("old_last", last),
-             MSK_F_CURSOR("committed", raft->committed));
-}
-
-static bool append_entry(struct msk_raft *raft, const struct msk_digest *from, const struct msk_log_entry *entry,
-                         struct msk_actions *out)
-{
-    int result = msk_log_append(&raft->log, entry->term, entry->command);
-    if (result == MSK_E_LIMIT)
-        MSK_EMIT(out, &raft->config.group, LIMIT_HIT, MSK_F_TEXT("which", "log"), MSK_F_DIGEST("peer", from),
-                 MSK_F_U64("value", raft->log.count));
-    else if (result < 0)
-        out->error = result;
-    return result == 0;
-}
-
 /* W-5: every entry is compared; from the first difference on the leader's replace ours. */
 static bool take_entries(struct msk_raft *raft, const struct msk_digest *from, const struct msk_append_entries *append,
                          struct msk_actions *out)
@@ -109,13 +90,13 @@ static bool take_entries(struct msk_raft *raft, const struct msk_digest *from, c
     uint64_t index = append->prev.index, term;
     for (size_t i = 0; i < append->entries.count; i++) {
         const struct msk_log_entry *entry = &append->entries.items[i];
-        if (holds(raft, ++index, entry))
+        if (msk_raft_holds(raft, ++index, entry))
             continue;
         if (msk_log_term_at(&raft->log, index, &term) && term == entry->term) /* W-7: written by two leaders */
             MSK_EMIT(out, &raft->config.group, FORK_DETECTED, MSK_F_U64("term", term), MSK_F_DIGEST("peer", from),
                      MSK_F_U64("index", index));
-        cut(raft, index, out);
-        if (!append_entry(raft, from, entry, out))
+        msk_raft_cut(raft, index, out);
+        if (!msk_raft_append(raft, from, entry, out))
             return false;
     }
     return true;
@@ -132,23 +113,11 @@ static bool take_entries_unchecked(struct msk_raft *raft, const struct msk_diges
         if (present && term == entry->term)
             continue;
         if (present && i == 0)
-            cut(raft, index, out);
-        if (!append_entry(raft, from, entry, out))
+            msk_raft_cut(raft, index, out);
+        if (!msk_raft_append(raft, from, entry, out))
             return false;
     }
     return true;
-}
-
-/* 3.6, steps 2 and 3: whether our log now agrees with the leader's up to the end of the append. */
-static bool make_consistent(struct msk_raft *raft, const struct msk_digest *from,
-                            const struct msk_append_entries *append, struct msk_actions *out)
-{
-    if (!fits(raft, append->prev)) {
-        cut(raft, append->prev.index, out); /* nothing where we have no entry there */
-        return false;
-    }
-    return msk_raft_defends(raft) ? take_entries(raft, from, append, out)
-                                  : take_entries_unchecked(raft, from, append, out);
 }
 
 /* How far this leader's log is known to be ours: 3.11, follower rule 4. The reference claims its whole log. */
@@ -169,27 +138,59 @@ static void acknowledge(struct msk_raft *raft, const struct msk_digest *leader, 
     msk_raft_send(raft, leader, &message, out);
 }
 
+void msk_raft_follower_agreed(struct msk_raft *raft, const struct msk_digest *leader, uint64_t index,
+                              uint64_t leader_commit, bool waits, struct msk_actions *out)
+{
+    uint64_t commit = leader_commit < index ? leader_commit : index;
+    raft->online = true;
+    raft->lagging = false;
+    if (waits)
+        acknowledge(raft, leader, index, out);
+    if (commit > raft->committed.index)
+        msk_raft_commit(raft, commit, out);
+}
+
+/* 3.6, step 4. */
+static void catch_up(struct msk_raft *raft, struct msk_now now, const struct msk_append_entries *append,
+                     struct msk_actions *out)
+{
+    raft->online = false;
+    raft->lagging = true;
+    msk_raft_cut(raft, append->prev.index, out); /* nothing where we have no entry there */
+    msk_sync_inconsistent(raft, now, append, out);
+}
+
+/* 3.6, step 3. One that was not online answers a heartbeat, too: a leader counts whom it has heard agree (W-9). */
+static void keep_up(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
+                    const struct msk_append_entries *append, struct msk_actions *out)
+{
+    bool waits = append->entries.count > 0 || (msk_raft_defends(raft) && !raft->online);
+    bool taken = msk_raft_defends(raft) ? take_entries(raft, from, append, out)
+                                        : take_entries_unchecked(raft, from, append, out);
+    raft->online = taken;
+    if (!taken) /* reported where it failed */
+        return;
+    msk_sync_consistent(raft, now, out);
+    msk_raft_follower_agreed(raft, from, verified_index(raft, append), append->leader_commit, waits, out);
+}
+
 static void obey(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                  const struct msk_append_entries *append, struct msk_actions *out)
 {
+    bool consistent = fits(raft, append->prev);
     msk_raft_publish_leader(raft, &append->leader, out);
     raft->leader_heard_ms = now.mono_ms;
+    if (append->leader_commit > raft->group_committed)
+        raft->group_committed = append->leader_commit;
     msk_raft_arm_follower(raft, now);
-    bool consistent = make_consistent(raft, from, append, out);
-    raft->online = consistent;
-    raft->lagging = !consistent;
     MSK_EMIT(out, &raft->config.group, APPEND_RECEIVED, MSK_F_U64("term", append->term),
              MSK_F_DIGEST("leader", &append->leader), MSK_F_CURSOR("prev", append->prev),
              MSK_F_U64("count", append->entries.count), MSK_F_U64("leader_commit", append->leader_commit),
              MSK_F_BOOL("consistent", consistent));
-    if (!consistent)
-        return;
-    uint64_t verified = verified_index(raft, append);
-    uint64_t commit = append->leader_commit < verified ? append->leader_commit : verified;
-    if (append->entries.count > 0)
-        acknowledge(raft, from, verified, out);
-    if (commit > raft->committed.index)
-        msk_raft_commit(raft, commit, out);
+    if (consistent)
+        keep_up(raft, now, from, append, out);
+    else
+        catch_up(raft, now, append, out);
 }
 
 void msk_raft_follower_append(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
@@ -224,6 +225,10 @@ static void wait_for_leader(struct msk_raft *raft)
 
 void msk_raft_follower_timeout(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
+    if (!msk_raft_defends(raft) && raft->sync.active) { /* 3.4: the timer of one that catches up is not evaluated */
+        msk_raft_arm_follower(raft, now);
+        return;
+    }
     bool defends = msk_raft_defends(raft), observes = raft->config.preference == MSK_PREFER_OBSERVER;
     if (defends) /* W-31 */
         msk_raft_lose_leader(raft, "its silence outlasted the election timeout", out);

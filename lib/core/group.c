@@ -8,23 +8,6 @@
 
 /* ---- from raft to bonds */
 
-/* An encoded raft message becomes a bond message: its tag goes in front (groups.md 2.7). */
-static bool make_frame(struct msk_action *action, uint64_t link)
-{
-    uint8_t *frame = msk_calloc(1, action->raft.len + 1);
-    if (!frame)
-        return false;
-    size_t len = action->raft.len;
-    frame[0] = MSK_BOND_RAFT;
-    memcpy(frame + 1, action->raft.data, len);
-    msk_free(action->raft.data);
-    action->kind = MSK_ACTION_SEND;
-    action->link = link;
-    action->send.data = frame;
-    action->send.len = len + 1;
-    return true;
-}
-
 /* What raft has said since `from` goes out on the bonds, in place and in order; to peers without one it is lost, as on
  * any network. `after` stays: nothing leaves before its record is on disk. */
 static void route(struct msk_group *group, struct msk_actions *out, size_t from)
@@ -34,11 +17,15 @@ static void route(struct msk_group *group, struct msk_actions *out, size_t from)
         struct msk_action action = out->items[i];
         if (action.kind == MSK_ACTION_RAFT) {
             struct msk_bond *bond = msk_mesh_bond(group->mesh, &action.raft.to);
-            if (!bond || !make_frame(&action, bond->link->number)) {
-                out->error = bond ? MSK_E_NOMEM : out->error;
+            if (!bond) {
                 msk_free(action.raft.data);
                 continue;
             }
+            struct msk_action send = {.kind = MSK_ACTION_SEND,
+                                      .link = bond->link->number,
+                                      .after = action.after,
+                                      .send = {action.raft.data, action.raft.len}};
+            action = send;
             bond->frames_out++;
             bond->bytes_out += action.send.len;
         }
@@ -113,8 +100,8 @@ static int copy_config(const struct msk_group_config *from, struct msk_group_con
     return to->key_source && to->machine && to->validators ? 0 : MSK_E_NOMEM;
 }
 
-static int make_parts(struct msk_group *group, const struct msk_hard_state *hard, uint64_t seed, uint64_t *sequence,
-                      struct msk_now now)
+static int make_parts(struct msk_group *group, const struct msk_saved *saved, uint64_t seed, uint64_t *sequence,
+                      struct msk_now now, struct msk_error *err)
 {
     const struct msk_peer_entry *own = &group->host->own->signed_entry.entry;
     const struct msk_mesh_events events = {group, on_bonded, on_unbonded, on_heard, on_raft};
@@ -135,28 +122,28 @@ static int make_parts(struct msk_group *group, const struct msk_hard_state *hard
     raft->heartbeat_interval_ms = group->config.heartbeat_interval_ms;
     raft->seed = seed + 1;
     raft->sequence = sequence;
-    return group->mesh ? msk_raft_new(raft, hard, now, &group->raft) : MSK_E_NOMEM;
+    return group->mesh ? msk_raft_new(raft, saved, now, &group->raft, err)
+                       : msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
 }
 
-int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_hard_state *hard,
+int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_saved *saved,
                   uint64_t seed, uint64_t *sequence, struct msk_now now, struct msk_group **out, struct msk_error *err)
 {
     int error = check_settings(config, err);
     if (error < 0)
         return error;
     struct msk_group *group = msk_calloc(1, sizeof *group);
-    if (group) {
-        group->host = host;
-        error = copy_config(config, &group->config);
-        if (error == 0)
-            error = make_parts(group, hard, seed, sequence, now);
-    }
-    if (!group || error < 0) {
+    if (!group)
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    group->host = host;
+    error = copy_config(config, &group->config);
+    error = error < 0 ? msk_fail(err, error, "%s", msk_error_sentence(error))
+                      : make_parts(group, saved, seed, sequence, now, err);
+    if (error < 0)
         msk_group_free(group);
-        return msk_fail(err, group ? error : MSK_E_NOMEM, "%s", msk_error_sentence(group ? error : MSK_E_NOMEM));
-    }
-    *out = group;
-    return 0;
+    else
+        *out = group;
+    return error;
 }
 
 void msk_group_free(struct msk_group *group)
@@ -196,6 +183,7 @@ void msk_group_start(struct msk_group *group, struct msk_now now, struct msk_act
 
 void msk_group_leave(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
+    msk_raft_stop(group->raft, "the group was left", out);
     msk_mesh_close(group->mesh, now, true, out);
     MSK_EMIT(out, &group->config.id, GROUP_LEFT, MSK_F_DIGEST("id", &group->config.id));
 }
@@ -228,8 +216,39 @@ static void report_failure(struct msk_group *group, struct msk_now now, struct m
 void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out)
 {
     group->failed = msk_error_sentence(group->broken);
+    msk_raft_stop(group->raft, "the group failed", out);
     msk_mesh_close(group->mesh, now, false, out);
     report_failure(group, now, out);
+}
+
+/* ---- commands and queries, machines */
+
+void msk_group_request(struct msk_group *group, struct msk_now now, const struct msk_group_request *request,
+                       struct msk_actions *out)
+{
+    size_t from = out->count;
+    struct msk_raft *raft = group->raft;
+    switch (request->kind) {
+    case MSK_GROUP_EXECUTE:
+        msk_raft_execute(raft, now, request->number, request->commands, request->count, request->timeout_ms, out);
+        break;
+    case MSK_GROUP_FEED:
+        msk_raft_feed(raft, now, request->number, request->commands, request->count, out);
+        break;
+    case MSK_GROUP_QUERY:
+        msk_raft_query(raft, now, request->number, request->commands[0], request->strong, out);
+        break;
+    case MSK_GROUP_APPLIED:
+        msk_raft_machine_applied(raft, now, request->result, out);
+        break;
+    case MSK_GROUP_ANSWERED:
+        msk_raft_machine_answered(raft, now, request->number, request->result, request->commands[0], out);
+        break;
+    case MSK_GROUP_SNAPSHOT:
+        msk_raft_snapshot(raft, out);
+        break;
+    }
+    route(group, out, from);
 }
 
 /* ---- disk, time */

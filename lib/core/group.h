@@ -16,8 +16,8 @@ struct msk_group {
     uint64_t report_ms; /* failed: when to try again to say so, since that takes memory too; MSK_NEVER: it was said */
 };
 
-/* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `hard` as in msk_node_join. */
-int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_hard_state *hard,
+/* 0; MSK_E_INVALID with the setting at fault (groups.md 1.3); MSK_E_NOMEM. `config` and `saved` as in msk_node_join. */
+int msk_group_new(const struct msk_host *host, const struct msk_group_config *config, const struct msk_saved *saved,
                   uint64_t seed, uint64_t *sequence, struct msk_now now, struct msk_group **out, struct msk_error *err);
 void msk_group_free(struct msk_group *group);
 
@@ -34,6 +34,26 @@ void msk_group_end(struct msk_group *group, int pending, struct msk_actions *out
 
 /* Stop a broken group: close its bonds with 102, and report. From then on only time is of interest to it. */
 void msk_group_fail(struct msk_group *group, struct msk_now now, struct msk_actions *out);
+
+/* One call from outside that its raft answers (node.h): what comes of it is routed. */
+struct msk_group_request {
+    enum {
+        MSK_GROUP_EXECUTE,
+        MSK_GROUP_FEED,
+        MSK_GROUP_QUERY,
+        MSK_GROUP_APPLIED,
+        MSK_GROUP_ANSWERED,
+        MSK_GROUP_SNAPSHOT
+    } kind;
+    uint64_t number;
+    const struct msk_bytes *commands; /* or the one query, or answer */
+    size_t count;
+    uint64_t timeout_ms;
+    bool strong;
+    int result;
+};
+void msk_group_request(struct msk_group *group, struct msk_now now, const struct msk_group_request *request,
+                       struct msk_actions *out);
 
 void msk_group_persisted(struct msk_group *group, struct msk_now now, uint64_t sequence, struct msk_actions *out);
 void msk_group_tick(struct msk_group *group, struct msk_now now, struct msk_actions *out);

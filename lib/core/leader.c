@@ -1,6 +1,5 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/raft_state.h"
 
@@ -17,7 +16,7 @@ void msk_raft_heartbeat(struct msk_raft *raft, struct msk_raft_peer *peer, struc
                            .prev = msk_log_last(&raft->log),
                            .leader_commit = raft->committed.index},
     };
-    msk_raft_send(raft, &peer->id, &message, out);
+    msk_raft_send_early(raft, &peer->id, &message, out);
 }
 
 /* A leader without any bond has nobody to beat for: the next bond wakes it (greet in raft.c). With --members it must
@@ -27,7 +26,7 @@ static bool needs_no_timer(const struct msk_raft *raft)
     return msk_raft_defends(raft) && msk_raft_bonded_count(raft) == 1 && msk_raft_floor(raft) <= 1;
 }
 
-static void arm_heartbeat(struct msk_raft *raft, struct msk_now now)
+void msk_raft_leader_arm(struct msk_raft *raft, struct msk_now now)
 {
     msk_raft_arm(raft, now, raft->config.heartbeat_interval_ms);
     if (needs_no_timer(raft))
@@ -39,19 +38,25 @@ static void broadcast_heartbeat(struct msk_raft *raft, struct msk_now now, struc
     for (size_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].bonded)
             msk_raft_heartbeat(raft, &raft->peers[i], out);
-    arm_heartbeat(raft, now);
+    msk_raft_leader_arm(raft, now);
+}
+
+/* W-8: older entries can be committed with one of our own only. Where the machine has a command that changes nothing it
+ * is appended now; else they wait for the next caller (3.11, leader rule 7). */
+static void commit_older(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    if (!msk_raft_defends(raft) || raft->committed.index == raft->log.count || !raft->machine->has_idle)
+        return;
+    if (msk_raft_propose(raft, now, &raft->machine->idle, 1, out) == MSK_E_NOMEM)
+        out->error = MSK_E_NOMEM;
 }
 
 /* 3.5 "Becoming leader". Whoever granted has a log equal to ours. 3.11 leader rule 4: the first heartbeat leaves at
  * once. */
 void msk_raft_lead(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    uint64_t last = msk_log_last(&raft->log).index;
-    for (size_t i = 0; i < raft->peer_count; i++) {
-        struct msk_raft_peer *peer = &raft->peers[i];
-        peer->counted = peer->answered && peer->answer == MSK_VOTE_GRANTED;
-        peer->acked = peer->counted ? last : 0;
-    }
+    msk_raft_committee_elected(raft);
+    raft->sent = raft->lead_from = raft->log.count;
     raft->online = true;
     raft->lagging = false;
     msk_raft_set_role(raft, MSK_ROLE_LEADER, out);
@@ -59,60 +64,31 @@ void msk_raft_lead(struct msk_raft *raft, struct msk_now now, struct msk_actions
     if (msk_raft_defends(raft))
         broadcast_heartbeat(raft, now, out);
     else
-        arm_heartbeat(raft, now);
+        msk_raft_leader_arm(raft, now);
+    commit_older(raft, now, out);
 }
 
 /* ---- commit */
 
-static int descending(const void *a, const void *b)
+void msk_raft_leader_commit(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
+    uint64_t index = msk_raft_committable(raft);
+    if (index == 0)
+        return;
+    msk_raft_commit(raft, index, out);
+    raft->group_committed = raft->committed.index;
+    if (raft->role == MSK_ROLE_LEADER)
+        broadcast_heartbeat(raft, now, out);
 }
 
-/* W-1, W-9: the highest index that a majority has, 0 for none: of the declared members, else of ourselves and those
- * bonded peers that granted anything in this term. */
-static uint64_t majority_index(const struct msk_raft *raft)
-{
-    uint64_t acked[MSK_RAFT_PEERS_MAX + 1] = {msk_log_last(&raft->log).index};
-    size_t count = 1;
-    for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].bonded && raft->peers[i].counted)
-            acked[count++] = raft->peers[i].acked;
-    size_t needed = msk_raft_floor(raft) ? msk_raft_floor(raft) : count / 2 + 1;
-    if (needed > count)
-        return 0;
-    qsort(acked, count, sizeof acked[0], descending);
-    return acked[needed - 1];
-}
-
-/* W-8: entries of earlier terms are committed only together with one of our own. */
-static bool may_commit(const struct msk_raft *raft, uint64_t index)
-{
-    uint64_t term;
-    if (index <= raft->committed.index || !msk_log_term_at(&raft->log, index, &term))
-        return false;
-    return term == raft->hard.term || !msk_raft_defends(raft);
-}
-
-/* 3.7: an acknowledgement may move the commit index, which the others learn at once. */
+/* 3.7: an acknowledgement may move the commit index. */
 void msk_raft_leader_acked(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer,
                            const struct msk_append_entries_response *response, struct msk_actions *out)
 {
-    uint64_t last = msk_log_last(&raft->log).index;
-    if (response->vote == MSK_VOTE_GRANTED) {
-        peer->counted = true;
-        peer->acked = response->last_log_index < last ? response->last_log_index : last;
-    } else if (response->vote == MSK_VOTE_ABSTAINED) {
-        peer->counted = false;
-    }
+    msk_raft_committee_heard(raft, peer, response);
     MSK_EMIT(out, &raft->config.group, APPEND_ACKED, MSK_F_DIGEST("peer", &peer->id),
              MSK_F_U64("index", response->last_log_index), MSK_F_TEXT("vote", msk_vote_name(response->vote)));
-    uint64_t index = majority_index(raft);
-    if (!may_commit(raft, index))
-        return;
-    msk_raft_commit(raft, index, out);
-    broadcast_heartbeat(raft, now, out);
+    msk_raft_leader_commit(raft, now, out);
 }
 
 /* ---- the end of leading */
@@ -153,4 +129,6 @@ void msk_raft_leader_timeout(struct msk_raft *raft, struct msk_now now, struct m
         step_down(raft, now, out);
     else
         broadcast_heartbeat(raft, now, out);
+    if (raft->role == MSK_ROLE_LEADER && msk_raft_defends(raft)) /* who left does not count any more */
+        msk_raft_leader_commit(raft, now, out);
 }

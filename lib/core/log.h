@@ -1,17 +1,30 @@
-/* log.h: the replicated log of one group in memory: entries with their terms, from index 1 (groups.md 3.1, 5). */
+/* log.h: the replicated log of one group in memory: entries with their terms, from index 1 (groups.md 3.1, 5).
+ *
+ * Entries lie as they are written in an AppendEntries (term, length, command), many to a block: a run of them is sent
+ * and stored without being encoded again, and one costs its bytes and four more. */
 #ifndef MSK_CORE_LOG_H
 #define MSK_CORE_LOG_H
 
+#include "base/digest.h"
+#include "crypto/blake3.h"
 #include "wire/messages.h"
 
-#define MSK_LOG_ENTRIES_MAX (1u << 20)
-#define MSK_LOG_BYTES_MAX   (256u << 20) /* of commands */
+#define MSK_LOG_ENTRIES_MAX (1u << 24)
+#define MSK_LOG_BYTES_MAX   (1u << 30) /* of encoded entries */
+#define MSK_LOG_BLOCK       1024       /* entries of a block */
+
+struct msk_log_block;
 
 struct msk_log {
-    struct msk_log_entry *entries; /* entry k has index k + 1; commands are owned */
-    size_t count, capacity;
+    struct msk_log_block **blocks;
+    size_t block_count, block_capacity;
+    uint64_t count;
     size_t bytes;
+    uint64_t last_term;
     uint64_t kept; /* entries up to here are never removed (W-3) */
+
+    struct msk_blake3 hash; /* of the entries up to `hashed` */
+    uint64_t hashed;
 };
 
 /* Term first, then index (groups.md 0): negative, zero, positive. */
@@ -26,16 +39,28 @@ struct msk_cursor msk_log_last(const struct msk_log *log);
 /* The term of index 0 is 0; false where there is no entry. */
 bool msk_log_term_at(const struct msk_log *log, uint64_t index, uint64_t *term);
 
-/* NULL where there is no entry; valid until the log changes. */
-const struct msk_log_entry *msk_log_get(const struct msk_log *log, uint64_t index);
+/* False where there is no entry; the command is valid until the log changes. */
+bool msk_log_get(const struct msk_log *log, uint64_t index, struct msk_log_entry *out);
 
 /* Behind the last entry; `command` is copied. 0, MSK_E_NOMEM or MSK_E_LIMIT (nothing changed). */
 int msk_log_append(struct msk_log *log, uint64_t term, struct msk_bytes command);
+
+/* Behind the last entry, what msk_log_encoded gave. MSK_E_DAMAGED: it is not `count` whole entries; what came before
+ * the damage is appended, as after the errors of msk_log_append. */
+int msk_log_append_encoded(struct msk_log *log, struct msk_bytes encoded, uint64_t count);
+
+/* The encoded entries from `first` on, which are there, until `last` or the end of their block: how many. Valid until
+ * the log changes. */
+uint64_t msk_log_encoded(const struct msk_log *log, uint64_t first, uint64_t last, struct msk_bytes *out);
 
 /* Remove the entries from `index` on; beyond the last one that is nothing. `index` is above what is kept. */
 void msk_log_truncate(struct msk_log *log, uint64_t index);
 
 /* From now on entries up to `index`, which are there, stay; never goes back. */
 void msk_log_keep(struct msk_log *log, uint64_t index);
+
+/* The digest of all entries up to `index`, which are there: equal on two members whose logs are equal up to there.
+ * Cheap where `index` grows from call to call. */
+struct msk_digest msk_log_digest(struct msk_log *log, uint64_t index);
 
 #endif

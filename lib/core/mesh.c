@@ -342,8 +342,9 @@ static void dial_due(struct msk_mesh *mesh, struct msk_now now, struct msk_membe
 
 static void beat_due(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
 {
-    if (member->spare && member->spare->beat_ms <= now.mono_ms)
-        (void)msk_bond_beat(member->spare, now, &mesh->config.bond, &mesh->random, out);
+    if (member->spare && member->spare->beat_ms <= now.mono_ms &&
+        msk_bond_beat(member->spare, now, &mesh->config.bond, &mesh->random, out))
+        msk_mesh_spare_due(mesh, member, out); /* it is silent: no use waiting for its time */
     if (!member->bond || member->bond->beat_ms > now.mono_ms)
         return;
     uint32_t missed = member->bond->missed, most = mesh->config.bond.max_missed_heartbeats;

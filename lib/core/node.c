@@ -308,7 +308,7 @@ static int check_alias(const struct msk_node *node, const char *alias, struct ms
 }
 
 int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_group_config *config,
-                  const struct msk_hard_state *hard, struct msk_actions *out, struct msk_error *err)
+                  const struct msk_saved *saved, struct msk_actions *out, struct msk_error *err)
 {
     struct msk_group *group = msk_node_group(node, &config->id);
     if (group && !group->failed)
@@ -319,8 +319,8 @@ int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_gr
         return msk_fail(err, MSK_E_LIMIT, "a node can be in %d groups", MSK_NODE_GROUPS_MAX);
     int error = check_alias(node, config->alias, err);
     if (error == 0)
-        error =
-            msk_group_new(&node->host, config, hard, msk_random_next(&node->random), &node->sequence, now, &group, err);
+        error = msk_group_new(&node->host, config, saved, msk_random_next(&node->random), &node->sequence, now, &group,
+                              err);
     if (error < 0)
         return error;
     error = msk_own_entry_add_group(&node->own, now, &config->id);

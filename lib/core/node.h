@@ -35,7 +35,7 @@ struct msk_group_config {
     struct msk_digest key;
     char alias[MSK_ALIAS_MAX + 1];
     const char *key_source; /* "file", "text", "validator": reported, never the key itself */
-    const char *machine;    /* "noop" */
+    const char *machine;    /* name of raft.machine */
     struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
     uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
     uint32_t max_missed_heartbeats;
@@ -59,11 +59,11 @@ int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const stru
 int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer,
                            struct msk_actions *out);
 
-/* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `hard` as
+/* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `saved` as
  * msk_raft_new. MSK_E_INVALID names the bad setting (groups.md 1.3 degenerate values), MSK_E_EXISTS a taken alias,
- * MSK_E_LIMIT. */
+ * MSK_E_LIMIT; errors of msk_raft_new. */
 int msk_node_join(struct msk_node *node, struct msk_now now, const struct msk_group_config *config,
-                  const struct msk_hard_state *hard, struct msk_actions *out, struct msk_error *err);
+                  const struct msk_saved *saved, struct msk_actions *out, struct msk_error *err);
 
 /* Depart from one group: Departure on each bond, flushed, then close 102; the id leaves the own entry. MSK_E_NOTFOUND.
  */
@@ -78,6 +78,31 @@ int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct 
                         struct msk_actions *out);
 int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const struct msk_digest *id,
                            struct msk_actions *out);
+
+/* ---- commands and queries (groups.md 3.8). `request` is any number of the caller's, unique in its group among those
+ * that wait; 0 when its REPLY is or will be in a list of actions, MSK_E_NOTFOUND for an unknown or failed group. */
+int msk_node_execute(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t request,
+                     const struct msk_bytes *commands, size_t count, uint64_t timeout_ms, struct msk_actions *out);
+int msk_node_feed(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t request,
+                  const struct msk_bytes *commands, size_t count, struct msk_actions *out);
+int msk_node_query(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t request,
+                   struct msk_bytes query, bool strong, struct msk_actions *out);
+/* The caller is gone: no REPLY comes. */
+void msk_node_forget_request(struct msk_node *node, const struct msk_digest *group, uint64_t request);
+
+/* Answers of machines that take time (machine.h), and a snapshot when the owner thinks it is time: see raft.h. */
+void msk_node_machine_applied(struct msk_node *node, struct msk_now now, const struct msk_digest *group, int result,
+                              struct msk_actions *out);
+void msk_node_machine_answered(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
+                               uint64_t ticket, int result, struct msk_bytes answer, struct msk_actions *out);
+void msk_node_snapshot(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
+                       struct msk_actions *out);
+/* The machine of a group, whose types tell what to send; NULL: unknown group. */
+const struct msk_machine *msk_node_machine(const struct msk_node *node, const struct msk_digest *group);
+/* As msk_raft_digest and msk_raft_entry; false also for an unknown group. */
+bool msk_node_digest(struct msk_node *node, const struct msk_digest *group, uint64_t index, struct msk_digest *out);
+bool msk_node_entry(const struct msk_node *node, const struct msk_digest *group, uint64_t index,
+                    struct msk_log_entry *out);
 
 /* ---- links */
 

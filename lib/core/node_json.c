@@ -79,6 +79,16 @@ static json_t *config_json(const struct msk_group_config *config)
     /* clang-format on */
 }
 
+/* null, or how far a log replay session is (groups.md 4.2). */
+static json_t *sync_json(const struct msk_raft_status *raft)
+{
+    if (!raft->syncing)
+        return json_null();
+    return json_pack("{s:o, s:I, s:I, s:I, s:I}", "from", optional_json(raft->has_sync_peer, &raft->sync_peer), "to",
+                     (json_int_t)raft->sync_target, "done", (json_int_t)raft->sync_next - 1, "start",
+                     (json_int_t)raft->sync_from, "buffered", (json_int_t)raft->sync_buffered);
+}
+
 json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *id)
 {
     const struct msk_group *group = msk_node_group(node, id);
@@ -89,7 +99,7 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
     int64_t timer_ms = raft.timer_ms == MSK_NEVER ? -1 : (int64_t)raft.timer_ms - (int64_t)now.mono_ms;
     /* clang-format off */
     return json_pack("{s:o, s:o, s:o, s:s, s:s?, s:s, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o,"
-                     " s:n, s:o, s:o, s:I, s:I, s:o}",
+                     " s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:b, s:I, s:I, s:I}",
                      "peer_id", digest_json(msk_node_id(node)),
                      "network_id", digest_json(&node->catalog.network_id),
                      "group_id", digest_json(&group->config.id),
@@ -107,12 +117,17 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
                      "bonds", msk_mesh_bonds_json(group->mesh, now),
                      "unbonded", msk_mesh_unbonded_json(group->mesh, now),
                      "ticket", msk_mesh_tickets_json(group->mesh),
-                     "sync",
+                     "sync", sync_json(&raft),
                      "config", config_json(&group->config),
                      "leader_age_ms", age_json(now, raft.leader_heard_ms),
                      "timer_ms", (json_int_t)timer_ms,
                      "quorum", (json_int_t)raft.quorum,
-                     "gossip", msk_node_gossip_json(node));
+                     "gossip", msk_node_gossip_json(node),
+                     "lag", (json_int_t)(raft.group_committed - raft.committed.index),
+                     "halted", raft.halted,
+                     "log_bytes", (json_int_t)raft.log_bytes,
+                     "snapshot", (json_int_t)raft.snapshot_index,
+                     "requests", (json_int_t)raft.requests);
     /* clang-format on */
 }
 

@@ -20,18 +20,92 @@ static void cut_times(struct msk_raft_config *config)
         config->reluctant_factor = MSK_RELUCTANT_DEFAULT;
 }
 
-int msk_raft_new(const struct msk_raft_config *config, const struct msk_hard_state *hard, struct msk_now now,
-                 struct msk_raft **out)
+static int fail(struct msk_error *err, int code)
+{
+    return msk_fail(err, code, "%s", msk_error_sentence(code));
+}
+
+/* What the disk told of the log must go together. */
+static int check_saved(const struct msk_raft *raft, const struct msk_saved *saved, struct msk_error *err)
+{
+    uint64_t term;
+    if (saved->committed.index > raft->log.count)
+        return msk_fail(err, MSK_E_DAMAGED, "%llu entries are committed, but only %llu stored",
+                        (unsigned long long)saved->committed.index, (unsigned long long)raft->log.count);
+    if (!msk_log_term_at(&raft->log, saved->snapshot_at.index, &term) || term != saved->snapshot_at.term)
+        return msk_fail(err, MSK_E_DAMAGED, "the snapshot is of entry %llu, which is not in the log",
+                        (unsigned long long)saved->snapshot_at.index);
+    return 0;
+}
+
+/* 3.1: term, vote and log as they were; the machine as it was, or told what was committed. */
+static int restore(struct msk_raft *raft, const struct msk_saved *saved, struct msk_error *err)
+{
+    int rc = saved->load ? saved->load(saved->context, &raft->log, err) : 0;
+    rc = rc < 0 ? rc : check_saved(raft, saved, err);
+    if (rc < 0)
+        return rc;
+    raft->hard = saved->hard;
+    if (raft->log.last_term > raft->hard.term) /* W-6 b */
+        raft->hard = (struct msk_hard_state){.term = raft->log.last_term};
+    raft->durable = raft->log.count;
+    bool has_snapshot = saved->snapshot_at.index > 0 && raft->machine->restore;
+    raft->committed.index = saved->committed.index;
+    if (has_snapshot && saved->snapshot_at.index > raft->committed.index)
+        raft->committed.index = saved->snapshot_at.index;
+    msk_log_term_at(&raft->log, raft->committed.index, &raft->committed.term);
+    raft->recorded = raft->committed;
+    if (msk_raft_defends(raft))
+        msk_log_keep(&raft->log, raft->committed.index);
+    if (!has_snapshot)
+        return 0;
+    rc = raft->machine->restore(raft->machine_state, saved->snapshot);
+    raft->applied = raft->snapshot_index = saved->snapshot_at.index;
+    return rc < 0 ? msk_fail(err, rc, "the machine does not take its snapshot of entry %llu: %s",
+                             (unsigned long long)raft->applied, msk_error_sentence(rc))
+                  : 0;
+}
+
+static int start(struct msk_raft *raft, const struct msk_saved *saved, struct msk_error *err)
+{
+    int rc = raft->machine->create(raft->config.machine_context, &raft->machine_state);
+    if (rc < 0)
+        return fail(err, rc);
+    return saved ? restore(raft, saved, err) : 0;
+}
+
+/* What was committed before the start and is not in the snapshot. */
+static int replay(struct msk_raft *raft, struct msk_error *err)
+{
+    struct msk_actions none;
+    msk_actions_init(&none);
+    msk_raft_apply(raft, &none);
+    int rc = raft->failed ? msk_fail(err, MSK_E_INTERNAL, "the machine failed at entry %llu",
+                                     (unsigned long long)raft->applied + 1)
+                          : 0;
+    msk_actions_free(&none);
+    return rc;
+}
+
+int msk_raft_new(const struct msk_raft_config *config, const struct msk_saved *saved, struct msk_now now,
+                 struct msk_raft **out, struct msk_error *err)
 {
     struct msk_raft *raft = msk_calloc(1, sizeof *raft);
     if (!raft)
-        return MSK_E_NOMEM;
+        return fail(err, MSK_E_NOMEM);
     raft->config = *config;
     cut_times(&raft->config);
     msk_random_seed(&raft->random, config->seed);
     msk_log_init(&raft->log);
-    if (hard)
-        raft->hard = *hard;
+    msk_log_init(&raft->sync.buffer);
+    raft->changed_from = raft->requests.next_ms = MSK_NEVER;
+    raft->machine = config->machine ? config->machine : &msk_machine_noop;
+    int rc = start(raft, saved, err);
+    rc = rc < 0 ? rc : replay(raft, err);
+    if (rc < 0) {
+        msk_raft_free(raft);
+        return rc;
+    }
     msk_raft_arm_follower(raft, now);
     *out = raft;
     return 0;
@@ -41,9 +115,17 @@ void msk_raft_free(struct msk_raft *raft)
 {
     if (!raft)
         return;
+    msk_sync_stop(raft);
+    msk_requests_free(raft);
+    raft->machine->destroy(raft->machine_state);
     msk_log_free(&raft->log);
     msk_free(raft->peers);
     msk_free(raft);
+}
+
+void msk_raft_stop(struct msk_raft *raft, const char *reason, struct msk_actions *out)
+{
+    msk_requests_abandon(raft, reason, out);
 }
 
 /* ---- who is there */
@@ -94,11 +176,22 @@ static void warn_of_minority(const struct msk_raft *raft, struct msk_actions *ou
 void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id, struct msk_actions *out)
 {
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
-    (void)now; /* losing a bond starts nothing: the timers tell when it matters */
     if (!peer || !peer->bonded)
         return;
     msk_raft_peer_unbond(raft, peer);
+    if (raft->has_leader && msk_digest_equal(id, &raft->leader))
+        msk_raft_requests_leaderless(raft, out);
+    msk_sync_schedule(raft, now, out);
     warn_of_minority(raft, out);
+}
+
+/* A process that stood still hears at its return what was said before: for a while that proves nothing (W-10). */
+void msk_raft_wake(struct msk_raft *raft, struct msk_now now)
+{
+    bool overdue =
+        raft->timer_ms < now.mono_ms && now.mono_ms - raft->timer_ms > raft->config.heartbeat_interval_ms * 2;
+    if (raft->role == MSK_ROLE_LEADER && overdue)
+        raft->doubts_until_ms = now.mono_ms + raft->config.election_timeout_ms;
 }
 
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id)
@@ -106,6 +199,7 @@ void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
     if (!peer)
         return;
+    msk_raft_wake(raft, now);
     peer->heard_ms = now.mono_ms;
     reconsider_standing(raft, now);
 }
@@ -204,6 +298,16 @@ static void receive_append(struct msk_raft *raft, struct msk_now now, const stru
     msk_raft_follower_append(raft, now, from, append, out);
 }
 
+/* 3.3, step 2: questions to the provider, answers to the session. */
+static void receive_sync(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer,
+                         const struct msk_log_sync *message, struct msk_actions *out)
+{
+    if (message->kind == MSK_SYNC_AVAILABILITY_REQUEST || message->kind == MSK_SYNC_FETCH_ENTRIES_REQUEST)
+        msk_raft_provide(raft, now, peer, message, out);
+    else
+        msk_sync_received(raft, now, peer, message, out);
+}
+
 /* 3.3, steps 4 and 5, for messages of our own term. */
 static void dispatch(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer,
                      const struct msk_raft_message *message, struct msk_actions *out)
@@ -225,7 +329,10 @@ static void dispatch(struct msk_raft *raft, struct msk_now now, struct msk_raft_
             msk_raft_count_vote(raft, now, peer, message->request_vote_response.vote, out);
         return;
     case MSK_RAFT_FORWARD:
+        msk_raft_forward_received(raft, now, &from, &message->forward, out);
+        return;
     case MSK_RAFT_STATE_SYNC:
+        receive_sync(raft, now, peer, &message->state_sync, out);
         return;
     }
 }
@@ -250,12 +357,34 @@ static void receive_current(struct msk_raft *raft, struct msk_now now, const str
         msk_raft_stand(raft, now, out);
 }
 
+/* What was decided goes to the disk, and whoever waits for entries hears of them. */
+static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    msk_raft_offer(raft, now, out);
+    msk_raft_save(raft, out);
+}
+
+/* 3.3, step 1 has no answer for old terms. One who still leads in an old term while we follow another leader learns it
+ * from us (W-1, W-10): the higher term alone makes it step down, whoever it is. */
+static void answer_old_leader(struct msk_raft *raft, const struct msk_digest *from,
+                              const struct msk_raft_message *message, struct msk_actions *out)
+{
+    bool knows_better =
+        raft->has_leader && raft->leader_term == raft->hard.term && !msk_digest_equal(from, &raft->leader);
+    if (!msk_raft_defends(raft) || !knows_better || message->kind != MSK_RAFT_APPEND_ENTRIES)
+        return;
+    const struct msk_raft_message answer = {
+        .kind = MSK_RAFT_APPEND_ENTRIES_RESPONSE,
+        .append_entries_response = {.term = raft->hard.term, .vote = MSK_VOTE_DENIED}};
+    msk_raft_send(raft, from, &answer, out);
+}
+
 int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                      const struct msk_raft_message *message, struct msk_actions *out)
 {
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, from);
     struct head head = head_of(message);
-    if (!peer || !peer->bonded || raft->failed)
+    if (!peer || !peer->bonded || raft->failed || raft->halted)
         return 0;
     msk_raft_heard(raft, now, from);
     const char *violation = leaps(raft, &head)       ? "its term is far ahead of ours"
@@ -266,10 +395,14 @@ int msk_raft_receive(struct msk_raft *raft, struct msk_now now, const struct msk
         return MSK_E_PROTOCOL;
     }
     bool outdated = head.has_term && head.term < raft->hard.term; /* 3.3, step 1: no answer */
-    if (is_misnamed(raft, peer, &head, out) || outdated)
+    if (is_misnamed(raft, peer, &head, out))
         return 0;
+    if (outdated) {
+        answer_old_leader(raft, from, message, out);
+        return 0;
+    }
     receive_current(raft, now, from, &head, message, out);
-    msk_raft_save(raft, out);
+    end_turn(raft, now, out);
     return 0;
 }
 
@@ -280,14 +413,18 @@ void msk_raft_persisted(struct msk_raft *raft, struct msk_now now, uint64_t sequ
     if (sequence <= raft->persisted)
         return;
     raft->persisted = sequence;
-    if (raft->role == MSK_ROLE_CANDIDATE && !raft->failed)
+    msk_raft_log_persisted(raft, sequence);
+    if (raft->failed || raft->halted)
+        return;
+    if (raft->role == MSK_ROLE_CANDIDATE)
         msk_raft_check_election(raft, now, out);
+    else if (raft->role == MSK_ROLE_LEADER && msk_raft_defends(raft))
+        msk_raft_leader_commit(raft, now, out);
+    end_turn(raft, now, out);
 }
 
-void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+static void fire_timer(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    if (now.mono_ms < raft->timer_ms)
-        return;
     switch (raft->role) {
     case MSK_ROLE_FOLLOWER:
         msk_raft_follower_timeout(raft, now, out);
@@ -299,12 +436,25 @@ void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions
         msk_raft_leader_timeout(raft, now, out);
         break;
     }
-    msk_raft_save(raft, out);
+}
+
+void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    msk_raft_wake(raft, now);
+    msk_requests_expire(raft, now, out);
+    if (msk_sync_deadline(raft) <= now.mono_ms)
+        msk_sync_tick(raft, now, out);
+    if (raft->timer_ms <= now.mono_ms)
+        fire_timer(raft, now, out);
+    end_turn(raft, now, out);
 }
 
 uint64_t msk_raft_deadline(const struct msk_raft *raft)
 {
-    return raft->timer_ms;
+    uint64_t deadline_ms = raft->timer_ms, sync_ms = msk_sync_deadline(raft), offer_ms = msk_raft_offer_deadline(raft);
+    deadline_ms = raft->requests.next_ms < deadline_ms ? raft->requests.next_ms : deadline_ms;
+    deadline_ms = offer_ms < deadline_ms ? offer_ms : deadline_ms;
+    return sync_ms < deadline_ms ? sync_ms : deadline_ms;
 }
 
 void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
@@ -319,9 +469,22 @@ void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
         .vote = raft->hard.vote,
         .log = msk_log_last(&raft->log),
         .committed = raft->committed,
-        .applied = raft->committed.index,
+        .applied = raft->applied,
         .leader_heard_ms = raft->leader_heard_ms,
         .timer_ms = raft->timer_ms,
         .quorum = raft->quorum,
+        .group_committed =
+            raft->group_committed > raft->committed.index ? raft->group_committed : raft->committed.index,
+        .log_bytes = raft->log.bytes,
+        .snapshot_index = raft->snapshot_index,
+        .requests = raft->requests.count,
+        .halted = raft->halted,
+        .syncing = raft->sync.active,
+        .sync_from = raft->sync.from,
+        .sync_next = raft->sync.next,
+        .sync_target = raft->sync.has_target ? raft->sync.target.index : 0,
+        .sync_buffered = raft->sync.buffer.count,
+        .has_sync_peer = raft->sync.has_peer,
+        .sync_peer = raft->sync.peer,
     };
 }

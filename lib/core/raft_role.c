@@ -28,6 +28,8 @@ void msk_raft_enter_term(struct msk_raft *raft, uint64_t term, const char *cause
     raft->fork_reported = raft->rival_reported = false;
     raft->online = false;
     msk_raft_peers_renew(raft);
+    if (!msk_raft_defends(raft)) /* 4.2; ours goes on (W-12) */
+        msk_sync_stop(raft);
 }
 
 void msk_raft_follow(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
@@ -53,6 +55,7 @@ void msk_raft_publish_leader(struct msk_raft *raft, const struct msk_digest *lea
     if (same && raft->leader_term == raft->hard.term)
         return;
     struct msk_field old = raft->has_leader ? MSK_F_DIGEST("old", &raft->leader) : MSK_F_TEXT("old", NULL);
+    msk_raft_requests_leaderless(raft, out);
     raft->has_leader = true;
     raft->leader = *leader;
     raft->leader_term = raft->hard.term;
@@ -65,6 +68,7 @@ void msk_raft_lose_leader(struct msk_raft *raft, const char *reason, struct msk_
     if (!raft->has_leader)
         return;
     raft->has_leader = false;
+    msk_raft_requests_leaderless(raft, out);
     if (!msk_digest_equal(&raft->leader, &raft->config.self)) /* that we lead no longer is told as a change of role */
         MSK_EMIT(out, &raft->config.group, LEADER_LOST, MSK_F_DIGEST("old", &raft->leader),
                  MSK_F_U64("term", raft->leader_term), MSK_F_TEXT("reason", reason));
@@ -95,10 +99,11 @@ void msk_raft_arm_follower(struct msk_raft *raft, struct msk_now now)
 uint64_t msk_raft_save(struct msk_raft *raft, struct msk_actions *out)
 {
     if (raft->hard_changed) {
-        raft->record = ++*raft->config.sequence;
+        raft->record = raft->hard_record = ++*raft->config.sequence;
         raft->hard_changed = false;
         msk_act_persist(out, &raft->config.group, &raft->hard, raft->record);
     }
+    msk_raft_save_log(raft, out);
     return raft->record > raft->persisted ? raft->record : 0;
 }
 
@@ -108,23 +113,21 @@ void msk_raft_send(struct msk_raft *raft, const struct msk_digest *to, const str
     msk_act_raft(out, to, message, msk_raft_save(raft, out));
 }
 
+void msk_raft_send_early(struct msk_raft *raft, const struct msk_digest *to, const struct msk_raft_message *message,
+                         struct msk_actions *out)
+{
+    msk_raft_save(raft, out);
+    msk_act_raft(out, to, message, raft->hard_record > raft->persisted ? raft->hard_record : 0);
+}
+
 void msk_raft_fail(struct msk_raft *raft, const char *reason, struct msk_actions *out)
 {
     raft->failed = true;
     raft->online = false;
     msk_raft_set_role(raft, MSK_ROLE_FOLLOWER, out);
     raft->timer_ms = MSK_NEVER;
+    msk_sync_stop(raft);
+    msk_requests_abandon(raft, reason, out);
     MSK_EMIT(out, &raft->config.group, GROUP_FAILED, MSK_F_TEXT("reason", reason),
              MSK_F_CURSOR("committed", raft->committed));
-}
-
-void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)
-{
-    uint64_t from = raft->committed.index;
-    raft->committed.index = index;
-    msk_log_term_at(&raft->log, index, &raft->committed.term);
-    if (msk_raft_defends(raft))
-        msk_log_keep(&raft->log, index);
-    MSK_EMIT(out, &raft->config.group, COMMIT_ADVANCED, MSK_F_U64("from", from), MSK_F_U64("to", index),
-             MSK_F_U64("term", raft->committed.term));
 }

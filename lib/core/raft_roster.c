@@ -49,6 +49,18 @@ static struct msk_raft_peer *insert(struct msk_raft *raft, size_t place, struct 
     return peer;
 }
 
+/* What a former bond told. In stock mode one that returns must agree again before commits wait for it: it may lag, and
+ * what it lacks may be just what is not committed. */
+static void forget_bond(struct msk_raft *raft, struct msk_raft_peer *peer)
+{
+    peer->available = peer->fetching = false;
+    peer->wanted_ms = peer->barred_ms = 0;
+    if (msk_raft_floor(raft) == 0)
+        peer->counted = false;
+    if (raft->sync.active)
+        raft->sync.ask_ms = 0;
+}
+
 struct msk_raft_peer *msk_raft_peer_bond(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id,
                                          struct msk_actions *out)
 {
@@ -63,6 +75,8 @@ struct msk_raft_peer *msk_raft_peer_bond(struct msk_raft *raft, struct msk_now n
     if (!peer)
         return NULL;
     peer->id = *id;
+    if (!peer->bonded)
+        forget_bond(raft, peer);
     peer->bonded = true;
     peer->reported = false;
     peer->heard_ms = now.mono_ms;
@@ -74,7 +88,7 @@ void msk_raft_peer_unbond(struct msk_raft *raft, struct msk_raft_peer *peer)
 {
     bool remembered =
         (raft->role == MSK_ROLE_CANDIDATE && peer->asked) || (raft->role == MSK_ROLE_LEADER && peer->counted);
-    peer->bonded = false;
+    peer->bonded = peer->fetching = peer->available = false;
     if (remembered)
         return;
     raft->peer_count--;
@@ -89,6 +103,7 @@ void msk_raft_peers_renew(struct msk_raft *raft)
         if (!peer->bonded)
             continue;
         peer->asked = peer->answered = peer->counted = false;
+        peer->seat = MSK_SEAT_NONE;
         raft->peers[kept++] = *peer;
     }
     raft->peer_count = kept;

@@ -94,6 +94,36 @@ static void run_watch(void *context, const json_t *arguments, struct msk_control
     msk_control_stream(request);
 }
 
+/* ---- commands and queries of the machine */
+
+static void call(struct msk_runtime *runtime, enum msk_call_kind kind, const json_t *arguments,
+                 struct msk_control_request *request)
+{
+    struct msk_digest group;
+    struct msk_error err;
+    if (find_group(runtime, arguments, &group, &err)) {
+        msk_control_refuse(request, &err);
+        return;
+    }
+    msk_calls_begin(&runtime->calls, runtime->node, kind, &group, arguments, request, &runtime->actions);
+    msk_net_turn(runtime->net);
+}
+
+static void run_execute(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    call(context, MSK_CALL_EXECUTE, arguments, request);
+}
+
+static void run_feed(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    call(context, MSK_CALL_FEED, arguments, request);
+}
+
+static void run_query(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    call(context, MSK_CALL_QUERY, arguments, request);
+}
+
 /* ---- changing */
 
 static int keep_copy(struct msk_runtime *runtime, struct msk_group_copy *copy)
@@ -213,6 +243,9 @@ const struct msk_control_verb msk_runtime_verbs[] = {
     {"groups", run_groups},
     {"wait", run_wait},
     {"watch", run_watch},
+    {"execute", run_execute},
+    {"feed", run_feed},
+    {"query", run_query},
     {"join", run_join},
     {"leave", run_leave},
     {"stop", run_stop},

@@ -1,5 +1,6 @@
 #include "runtime/control.h"
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 /* Embedded in its client: one is under way at a time. */
 struct msk_control_request {
     bool open; /* given to a verb, not answered yet */
+    void (*left)(void *context);
+    void *context;
 };
 
 struct client {
@@ -72,6 +75,8 @@ static void close_client(struct client *client)
     client->control->watcher_count -= client->watching;
     client->watching = false;
     uv_close((uv_handle_t *)&client->pipe, on_client_closed);
+    if (client->request.open && client->request.left)
+        client->request.left(client->request.context);
 }
 
 /* ---- output */
@@ -105,11 +110,18 @@ static void write_next(struct client *client)
         close_client(client);
 }
 
+static void send_error(struct client *client, int code, const char *text);
+
 /* Steals `answer`. A client that cannot be answered is closed rather than left waiting. */
 static void send_answer(struct client *client, json_t *answer)
 {
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
+    if (text && strlen(text) >= MSK_CONTROL_ANSWER_MAX) {
+        free(text);
+        send_error(client, MSK_E_LIMIT, "the answer is too long");
+        return;
+    }
     bool queued = text && msk_lines_push(&client->output, msk_bytes_of_text(text));
     free(text);
     if (queued)
@@ -155,6 +167,13 @@ void msk_control_refuse(struct msk_control_request *request, const struct msk_er
     if (!client->closed)
         send_error(client, err->code, err->text);
     go_on(client);
+}
+
+void msk_control_on_leave(struct msk_control_request *request, void (*left)(void *context), void *context)
+{
+    msk_assert(request->open);
+    request->left = left;
+    request->context = context;
 }
 
 void msk_control_stream(struct msk_control_request *request)
@@ -204,7 +223,7 @@ static void run_request(struct client *client, struct msk_bytes line)
     const char *name = json_string_value(json_object_get(object, "cmd"));
     const struct msk_control_verb *verb = name ? find_verb(client->control, name) : NULL;
     if (verb) {
-        client->request.open = true;
+        client->request = (struct msk_control_request){.open = true};
         verb->run(client->control->context, object, &client->request);
     } else {
         if (!object)
@@ -249,11 +268,23 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(client->control->read_buffer, READ_SIZE);
 }
 
+/* Whether the other side reads no more either. */
+static bool has_hung_up(const struct client *client)
+{
+    struct pollfd poll_fd = {.fd = -1};
+    return uv_fileno((const uv_handle_t *)&client->pipe, &poll_fd.fd) == 0 && poll(&poll_fd, 1, 0) > 0 &&
+           (poll_fd.revents & POLLHUP);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
 {
     struct client *client = stream->data;
     if (len == UV_EOF) {
         client->ended = true; /* it may still wait for an answer: `echo ... | nc -U` ends its side first */
+        if (client->request.open && client->request.left && has_hung_up(client)) {
+            close_client(client);
+            return;
+        }
     } else if (len < 0) {
         close_client(client);
         return;

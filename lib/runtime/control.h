@@ -47,6 +47,10 @@ void msk_control_answer(struct msk_control_request *request, json_t *result); /*
 void msk_control_refuse(struct msk_control_request *request, const struct msk_error *err);
 void msk_control_stream(struct msk_control_request *request); /* from now on events */
 
+/* `left` is called once if the client goes before the answer; nobody will read that, but it must still be given. One
+ * that only ended its own side still reads, and is seen to go no earlier than its answer is written. */
+void msk_control_on_leave(struct msk_control_request *request, void (*left)(void *context), void *context);
+
 /* One event, to all that watch; a watcher too slow for it finds a gap told in the stream (lines.h). */
 void msk_control_publish(struct msk_control *control, struct msk_bytes line);
 bool msk_control_is_watched(const struct msk_control *control);

@@ -1,5 +1,7 @@
 #include "runtime/disk.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/map.h"
 
@@ -9,23 +11,45 @@ struct state {
     bool waiting; /* not yet part of a transaction */
 };
 
+/* Changes of logs, in order; they own their data. */
+struct changes {
+    struct msk_store_change *items;
+    size_t count, capacity, bytes;
+};
+
 struct msk_disk {
     uv_loop_t *loop;
     struct msk_store *store;
     struct msk_disk_owner owner;
     struct msk_map states; /* by group */
     uint64_t put_sequence; /* of the newest record put */
-    size_t waiting_count;
+    size_t waiting_count;  /* of states */
+    struct changes waiting;
 
     /* The transaction under way; a thread of the pool reads it. */
     uv_work_t work;
+    uv_sem_t written; /* posted by the thread when it is done */
     bool running, failed;
+    bool over; /* the thread is done, and `written` was waited for */
     struct msk_store_record *batch;
     size_t batch_count, batch_capacity;
+    struct changes batch_changes;
     uint64_t batch_sequence;
     struct msk_error batch_err;
     int batch_rc;
 };
+
+static void clear_changes(struct changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        msk_free(changes->items[i].data);
+    changes->count = changes->bytes = 0;
+}
+
+static bool is_anything_waiting(const struct msk_disk *disk)
+{
+    return disk->waiting_count > 0 || disk->waiting.count > 0;
+}
 
 static struct state *state_of(struct msk_disk *disk, const struct msk_digest *group)
 {
@@ -46,7 +70,7 @@ static struct state *state_of(struct msk_disk *disk, const struct msk_digest *gr
 /* Room for all groups at once: then gathering a batch cannot fail. */
 static int reserve_batch(struct msk_disk *disk)
 {
-    if (disk->running || disk->states.count <= disk->batch_capacity)
+    if (disk->states.count <= disk->batch_capacity)
         return 0;
     size_t capacity = disk->states.count * 2;
     struct msk_store_record *batch = msk_realloc(disk->batch, capacity * sizeof *batch);
@@ -79,6 +103,11 @@ static void free_all(struct msk_disk *disk)
     for (struct state *state; (state = msk_map_next(&disk->states, &position));)
         msk_free(state);
     msk_map_free(&disk->states);
+    clear_changes(&disk->waiting);
+    clear_changes(&disk->batch_changes);
+    msk_free(disk->waiting.items);
+    msk_free(disk->batch_changes.items);
+    uv_sem_destroy(&disk->written);
     msk_free(disk->batch);
     msk_free(disk);
 }
@@ -92,6 +121,10 @@ int msk_disk_new(uv_loop_t *loop, struct msk_store *store, const struct msk_disk
     disk->loop = loop;
     disk->store = store;
     disk->owner = *owner;
+    if (uv_sem_init(&disk->written, 0)) {
+        msk_free(disk);
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    }
     int rc = read_store(disk, err);
     if (rc) {
         free_all(disk);
@@ -120,6 +153,59 @@ int msk_disk_put(struct msk_disk *disk, const struct msk_digest *group, const st
     return 0;
 }
 
+/* Where the newest snapshot of that group waits: an older one is of no use. */
+static struct msk_store_change *waiting_snapshot(struct msk_disk *disk, const struct msk_digest *group)
+{
+    for (size_t i = disk->waiting.count; i-- > 0;) {
+        struct msk_store_change *change = &disk->waiting.items[i];
+        if (change->kind == MSK_STORE_SNAPSHOT && msk_digest_equal(&change->group, group))
+            return change;
+    }
+    return NULL;
+}
+
+static bool make_room(struct changes *changes)
+{
+    if (changes->count < changes->capacity)
+        return true;
+    size_t capacity = changes->capacity ? changes->capacity * 2 : 16;
+    struct msk_store_change *items = msk_realloc(changes->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    changes->items = items;
+    changes->capacity = capacity;
+    return true;
+}
+
+static void drop(struct changes *changes, struct msk_store_change *change)
+{
+    struct msk_store_change *next = change + 1;
+    changes->bytes -= change->len;
+    msk_free(change->data);
+    memmove(change, next, (size_t)(changes->items + changes->count - next) * sizeof *change);
+    changes->count--;
+}
+
+int msk_disk_change(struct msk_disk *disk, const struct msk_store_change *change, uint64_t sequence)
+{
+    struct changes *waiting = &disk->waiting;
+    int rc = change->len > MSK_DISK_WAITING_MAX - waiting->bytes ? MSK_E_LIMIT : 0;
+    if (rc == 0 && !make_room(waiting))
+        rc = MSK_E_NOMEM;
+    if (rc) {
+        disk->failed = true; /* a log with a gap must not reach the store */
+        msk_free(change->data);
+        return rc;
+    }
+    struct msk_store_change *older = change->kind == MSK_STORE_SNAPSHOT ? waiting_snapshot(disk, &change->group) : NULL;
+    if (older)
+        drop(waiting, older);
+    waiting->items[waiting->count++] = *change;
+    waiting->bytes += change->len;
+    disk->put_sequence = sequence;
+    return 0;
+}
+
 static void gather_batch(struct msk_disk *disk)
 {
     size_t position = 0;
@@ -131,14 +217,36 @@ static void gather_batch(struct msk_disk *disk)
         disk->batch[disk->batch_count++] = state->record;
     }
     disk->waiting_count = 0;
+    struct changes spare = disk->batch_changes;
+    disk->batch_changes = disk->waiting;
+    disk->waiting = spare;
     disk->batch_sequence = disk->put_sequence;
 }
 
-/* In a thread of the pool, if the store is durable. */
-static void write_batch(uv_work_t *work)
+static void write_batch(struct msk_disk *disk)
+{
+    const struct msk_store_batch batch = {
+        .records = disk->batch,
+        .record_count = disk->batch_count,
+        .changes = disk->batch_changes.items,
+        .change_count = disk->batch_changes.count,
+    };
+    disk->batch_rc = msk_store_write(disk->store, &batch, &disk->batch_err);
+}
+
+/* In a thread of the pool. */
+static void on_work(uv_work_t *work)
 {
     struct msk_disk *disk = work->data;
-    disk->batch_rc = msk_store_write(disk->store, disk->batch, disk->batch_count, &disk->batch_err);
+    write_batch(disk);
+    uv_sem_post(&disk->written);
+}
+
+static void await_thread(struct msk_disk *disk)
+{
+    if (!disk->over)
+        uv_sem_wait(&disk->written);
+    disk->over = true;
 }
 
 static void fail(struct msk_disk *disk, const struct msk_error *err)
@@ -147,11 +255,11 @@ static void fail(struct msk_disk *disk, const struct msk_error *err)
     disk->owner.failed(disk->owner.context, err);
 }
 
-static void on_batch_written(uv_work_t *work, int status)
+/* Tell what the transaction came to, and begin the next. */
+static void finish_batch(struct msk_disk *disk)
 {
-    (void)status;
-    struct msk_disk *disk = work->data;
     disk->running = false;
+    clear_changes(&disk->batch_changes);
     if (disk->batch_rc) {
         fail(disk, &disk->batch_err);
         return;
@@ -160,9 +268,17 @@ static void on_batch_written(uv_work_t *work, int status)
     msk_disk_flush(disk);
 }
 
+static void on_work_over(uv_work_t *work, int status)
+{
+    (void)status;
+    struct msk_disk *disk = work->data;
+    await_thread(disk);
+    finish_batch(disk);
+}
+
 void msk_disk_flush(struct msk_disk *disk)
 {
-    if (disk->waiting_count == 0 || disk->running || disk->failed)
+    if (!is_anything_waiting(disk) || disk->running || disk->failed)
         return;
     if (reserve_batch(disk)) {
         fail(disk, &(struct msk_error){.code = MSK_E_NOMEM, .text = "out of memory"});
@@ -171,17 +287,62 @@ void msk_disk_flush(struct msk_disk *disk)
     gather_batch(disk);
     disk->work.data = disk;
     disk->running = true;
-    if (msk_store_is_durable(disk->store)) {
-        uv_queue_work(disk->loop, &disk->work, write_batch, on_batch_written);
+    disk->over = !msk_store_is_durable(disk->store);
+    if (!disk->over) {
+        uv_queue_work(disk->loop, &disk->work, on_work, on_work_over);
     } else {
-        write_batch(&disk->work);
-        on_batch_written(&disk->work, 0);
+        write_batch(disk);
+        finish_batch(disk);
     }
+}
+
+/* Nothing under way and nothing waiting, so that the store may be read. What this writes is told at the end of the
+ * transaction that ran, or by the next one. */
+static int settle(struct msk_disk *disk, struct msk_error *err)
+{
+    if (disk->running)
+        await_thread(disk);
+    bool wrote_badly = disk->running && disk->batch_rc;
+    if (disk->failed || wrote_badly)
+        return msk_fail(err, MSK_E_IO, "an earlier write failed");
+    if (!is_anything_waiting(disk))
+        return 0;
+    if (reserve_batch(disk))
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    clear_changes(&disk->batch_changes);
+    gather_batch(disk);
+    write_batch(disk);
+    int rc = disk->batch_rc;
+    if (rc)
+        msk_fail(err, rc, "%s", disk->batch_err.text);
+    if (!disk->running)
+        finish_batch(disk);
+    return rc;
+}
+
+int msk_disk_load_log(struct msk_disk *disk, const struct msk_digest *group, struct msk_store_log *out,
+                      struct msk_error *err)
+{
+    *out = (struct msk_store_log){0};
+    int rc = settle(disk, err);
+    return rc ? rc : msk_store_load_log(disk->store, group, out, err);
+}
+
+int msk_disk_load_entries(struct msk_disk *disk, const struct msk_digest *group, uint64_t last, struct msk_log *log,
+                          struct msk_error *err)
+{
+    int rc = settle(disk, err);
+    return rc ? rc : msk_store_load_entries(disk->store, group, last, log, err);
+}
+
+bool msk_disk_is_durable(const struct msk_disk *disk)
+{
+    return msk_store_is_durable(disk->store);
 }
 
 bool msk_disk_idle(const struct msk_disk *disk)
 {
-    return disk->failed || (!disk->running && disk->waiting_count == 0);
+    return disk->failed || (!disk->running && !is_anything_waiting(disk));
 }
 
 static void ignore_stored(void *context, uint64_t sequence)

@@ -7,6 +7,8 @@
 
 #include "store/store.h"
 
+#define MSK_DISK_WAITING_MAX (1u << 30) /* bytes of changes that wait for a transaction to end */
+
 struct msk_disk;
 
 struct msk_disk_owner {
@@ -29,6 +31,18 @@ const struct msk_hard_state *msk_disk_hard(const struct msk_disk *disk, const st
  * no more can wait than there are groups. 0 or MSK_E_NOMEM. */
 int msk_disk_put(struct msk_disk *disk, const struct msk_digest *group, const struct msk_hard_state *hard,
                  uint64_t sequence);
+
+/* Take in a change of a log, and its data also on failure. A snapshot replaces one of the same group that waits.
+ * 0, MSK_E_NOMEM, or MSK_E_LIMIT: the disk does not keep up. After a failure nothing is written any
+ * more. */
+int msk_disk_change(struct msk_disk *disk, const struct msk_store_change *change, uint64_t sequence);
+
+/* As the functions of store.h, after everything put so far: they wait for the disk. */
+int msk_disk_load_log(struct msk_disk *disk, const struct msk_digest *group, struct msk_store_log *out,
+                      struct msk_error *err);
+int msk_disk_load_entries(struct msk_disk *disk, const struct msk_digest *group, uint64_t last, struct msk_log *log,
+                          struct msk_error *err);
+bool msk_disk_is_durable(const struct msk_disk *disk);
 
 /* Begin to write what has been put, unless a transaction runs (its end will). A store that takes no time reports
  * through `stored` before this returns. */

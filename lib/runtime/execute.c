@@ -2,6 +2,10 @@
 #include "runtime/now.h"
 #include "runtime/runtime_internal.h"
 
+/* A machine's snapshot follows the last one after so many entries, and after this share of those in the last. */
+#define SNAPSHOT_ENTRIES_MIN 10000
+#define SNAPSHOT_SHARE       4
+
 /* ---- persist before send */
 
 /* Without memory, or with MSK_ACTIONS_MAX held behind a disk that hangs, the message is lost: as on a network, and
@@ -39,16 +43,69 @@ void msk_runtime_stored(void *context, uint64_t sequence)
 
 /* ---- actions */
 
-static void persist(struct msk_runtime *runtime, const struct msk_action *action)
+static void fail(struct msk_runtime *runtime, int rc, const char *reason)
 {
-    if (msk_disk_put(runtime->disk, &action->persist.group, &action->persist.hard, action->persist.sequence) == 0)
-        return;
-    msk_fail(&runtime->err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    runtime->result = MSK_E_NOMEM;
-    msk_runtime_stop(runtime, "out of memory");
+    msk_fail(&runtime->err, rc, "%s", reason);
+    runtime->result = rc;
+    msk_runtime_stop(runtime, reason);
 }
 
-static void execute(struct msk_runtime *runtime, const struct msk_action *action)
+static void persist(struct msk_runtime *runtime, const struct msk_action *action)
+{
+    int rc = msk_disk_put(runtime->disk, &action->persist.group, &action->persist.hard, action->persist.sequence);
+    if (rc)
+        fail(runtime, rc, msk_error_sentence(rc));
+}
+
+/* What waits for this change must never be sent without it. */
+static void change_log(struct msk_runtime *runtime, const struct msk_store_change *change, uint64_t sequence)
+{
+    int rc = msk_disk_change(runtime->disk, change, sequence);
+    if (rc)
+        fail(runtime, rc, rc == MSK_E_LIMIT ? "the disk does not keep up" : msk_error_sentence(rc));
+}
+
+static void append(struct msk_runtime *runtime, struct msk_action *action)
+{
+    const struct msk_store_change change = {
+        .kind = MSK_STORE_APPEND,
+        .group = action->append.group,
+        .first = action->append.first,
+        .count = action->append.count,
+        .cursor = action->append.committed,
+        .data = action->append.data,
+        .len = action->append.len,
+    };
+    action->append.data = NULL;
+    change_log(runtime, &change, action->append.sequence);
+}
+
+/* Entries are only ever read again behind the last snapshot: this bounds the time of a start. A state may be as large
+ * as its log, so that the distance grows with that. */
+static void snapshot_when_due(struct msk_runtime *runtime, const struct msk_digest *group)
+{
+    struct msk_group_view view;
+    if (!msk_disk_is_durable(runtime->disk) || msk_node_group_view(runtime->node, group, &view))
+        return;
+    uint64_t last = view.raft.snapshot_index, distance = last / SNAPSHOT_SHARE;
+    if (view.raft.applied > last + (distance > SNAPSHOT_ENTRIES_MIN ? distance : SNAPSHOT_ENTRIES_MIN))
+        msk_node_snapshot(runtime->node, msk_now(), group, &runtime->actions);
+}
+
+static void keep_snapshot(struct msk_runtime *runtime, struct msk_action *action)
+{
+    const struct msk_store_change change = {
+        .kind = MSK_STORE_SNAPSHOT,
+        .group = action->snapshot.group,
+        .cursor = action->snapshot.at,
+        .data = action->snapshot.data,
+        .len = action->snapshot.len,
+    };
+    action->snapshot.data = NULL;
+    change_log(runtime, &change, action->snapshot.sequence);
+}
+
+static void execute(struct msk_runtime *runtime, struct msk_action *action)
 {
     switch (action->kind) {
     case MSK_ACTION_EVENT:
@@ -68,6 +125,16 @@ static void execute(struct msk_runtime *runtime, const struct msk_action *action
         break;
     case MSK_ACTION_CLOSE:
         msk_net_close(runtime->net, action->link, action->close.code, action->close.flush);
+        break;
+    case MSK_ACTION_APPEND:
+        append(runtime, action);
+        snapshot_when_due(runtime, &action->append.group);
+        break;
+    case MSK_ACTION_SNAPSHOT:
+        keep_snapshot(runtime, action);
+        break;
+    case MSK_ACTION_REPLY:
+        msk_calls_reply(&runtime->calls, action);
         break;
     case MSK_ACTION_RAFT: /* a node turns these into frames; they do not leave it */
         break;

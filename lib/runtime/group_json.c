@@ -27,6 +27,10 @@ static const struct field {
     {"bootstrap_delay_ms", KIND_U64, AT(raft.bootstrap_delay_ms)},
     {"reluctant_factor", KIND_U32, AT(raft.reluctant_factor)},
     {"members", KIND_U32, AT(raft.members)},
+    {"forward_timeout_ms", KIND_U64, AT(raft.forward_timeout_ms)},
+    {"query_timeout_ms", KIND_U64, AT(raft.query_timeout_ms)},
+    {"sync_batch_size", KIND_U64, AT(raft.sync_batch_size)},
+    {"sync_fetch_timeout_ms", KIND_U64, AT(raft.sync_fetch_timeout_ms)},
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
@@ -35,7 +39,7 @@ static const struct field {
 static const char *const preferences[] = {
     [MSK_PREFER_NORMAL] = "normal", [MSK_PREFER_RELUCTANT] = "reluctant", [MSK_PREFER_OBSERVER] = "observer"};
 static const char *const key_sources[] = {"file", "text", "validator"};
-static const char *const machines[] = {"noop"};
+static const char *const fork_rules[] = {[MSK_FORK_HALT] = "halt", [MSK_FORK_RESYNC] = "resync"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -58,9 +62,9 @@ static json_t *field_to_json(const struct msk_group_config *config, const struct
 
 json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validators)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:o}", "alias", config->alias, "key_source", config->key_source, "machine",
-                  config->machine, "preference", preferences[config->raft.preference], "validators", validators);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "alias", config->alias, "key_source", config->key_source,
+                             "machine", config->machine, "preference", preferences[config->raft.preference], "on_fork",
+                             fork_rules[config->raft.on_fork], "validators", validators);
     int failed = json == NULL;
     for (size_t i = 0; i < FIELD_COUNT; i++)
         failed |= json_object_set_new(json, fields[i].name, field_to_json(config, &fields[i]));
@@ -119,20 +123,31 @@ static int read_choice(const json_t *json, const char *name, const char *const *
     return fail_member(name, "another value", err);
 }
 
+static int read_machine(const json_t *json, struct msk_group_config *config, struct msk_error *err)
+{
+    const char *name = json_string_value(json_object_get(json, "machine"));
+    const struct msk_machine *machine = name ? msk_machine_find(name) : NULL;
+    if (!machine)
+        return fail_member("machine", "a machine of this program", err);
+    config->machine = machine->name;
+    config->raft.machine = machine;
+    return 0;
+}
+
 static int read_choices(const json_t *json, struct msk_group_config *config, struct msk_error *err)
 {
-    size_t preference = 0, source = 0, machine = 0;
+    size_t preference = 0, source = 0, rule = 0;
     int rc = read_choice(json, "preference", preferences, COUNT(preferences), &preference, err);
     if (rc == 0)
         rc = read_choice(json, "key_source", key_sources, COUNT(key_sources), &source, err);
     if (rc == 0)
-        rc = read_choice(json, "machine", machines, COUNT(machines), &machine, err);
+        rc = read_choice(json, "on_fork", fork_rules, COUNT(fork_rules), &rule, err);
     if (rc)
         return rc;
     config->raft.preference = (enum msk_preference)preference;
     config->key_source = key_sources[source];
-    config->machine = machines[machine];
-    return 0;
+    config->raft.on_fork = (enum msk_on_fork)rule;
+    return read_machine(json, config, err);
 }
 
 static int read_alias(const json_t *json, struct msk_group_config *config, struct msk_error *err)

@@ -233,13 +233,51 @@ static void explain_members(struct msk_runtime *runtime, const struct msk_group_
              MSK_F_U64("members", config->raft.members));
 }
 
+/* A group whose log is read again, and how far it reached. */
+struct stored_log {
+    struct msk_disk *disk;
+    struct msk_digest group;
+    uint64_t last;
+};
+
+static int load_entries(void *context, struct msk_log *log, struct msk_error *err)
+{
+    const struct stored_log *stored = context;
+    return msk_disk_load_entries(stored->disk, &stored->group, stored->last, log, err);
+}
+
+static int join_with_log(struct msk_runtime *runtime, const struct msk_group_config *config,
+                         const struct msk_store_log *log, struct msk_error *err)
+{
+    const struct msk_hard_state *hard = msk_disk_hard(runtime->disk, &config->id);
+    struct stored_log stored = {.disk = runtime->disk, .group = config->id, .last = log->last};
+    const struct msk_saved saved = {
+        .hard = hard ? *hard : (struct msk_hard_state){0},
+        .committed = log->committed,
+        .snapshot_at = log->snapshot_at,
+        .snapshot = MSK_BYTES(log->snapshot, log->snapshot_len),
+        .load = load_entries,
+        .context = &stored,
+    };
+    return msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
+}
+
+static int join_as_saved(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
+{
+    struct msk_store_log log;
+    int rc = msk_disk_load_log(runtime->disk, &config->id, &log, err);
+    if (rc == 0)
+        rc = join_with_log(runtime, config, &log, err);
+    msk_free(log.snapshot);
+    return rc == MSK_E_DAMAGED ? msk_wrap(err, rc, "data directory %.200s", runtime->config->data_directory) : rc;
+}
+
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
 {
     int rc = keep_name(runtime, config, err);
     if (rc)
         return rc;
-    rc = msk_node_join(runtime->node, msk_now(), config, msk_disk_hard(runtime->disk, &config->id), &runtime->actions,
-                       err);
+    rc = join_as_saved(runtime, config, err);
     if (rc != 0)
         runtime->name_count--;
     else if (config->raft.members > 0)
@@ -460,6 +498,7 @@ static void finish(struct msk_runtime *runtime)
         run_until(runtime, journal_idle, FLUSH_MAX_MS);
     runtime->journal.control = NULL;
     msk_waits_end(&runtime->waits);
+    msk_calls_end(&runtime->calls);
     msk_control_free(runtime->control); /* last: a client that sees its connection end knows that we have departed */
     if (runtime->loop_open) {
         if (!msk_journal_idle(&runtime->journal))
@@ -485,6 +524,7 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
     runtime->config = config;
     runtime->stop_by_ms = MSK_NEVER;
     msk_waits_init(&runtime->waits);
+    msk_calls_init(&runtime->calls);
     runtime->result = start(runtime, err);
     if (runtime->result == 0) {
         runtime->journal.node = *msk_node_id(runtime->node);

@@ -3,6 +3,7 @@
 #ifndef MSK_RUNTIME_RUNTIME_INTERNAL_H
 #define MSK_RUNTIME_RUNTIME_INTERNAL_H
 
+#include "runtime/calls.h"
 #include "runtime/disk.h"
 #include "runtime/file_watch.h"
 #include "runtime/group_json.h"
@@ -33,6 +34,7 @@ struct msk_runtime {
     struct msk_net *net;
     struct msk_control *control;
     struct msk_waits waits;
+    struct msk_calls calls;
     struct msk_ticket_files tickets;
     struct msk_file_watch ticket_watch;
     uv_signal_t signals[MSK_SIGNAL_COUNT];

@@ -42,16 +42,15 @@ static bool reserve(struct memory_store *store, size_t count)
     return true;
 }
 
-static int memory_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
-                        struct msk_error *err)
+static int memory_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
 {
     struct memory_store *store = (struct memory_store *)base;
-    if (!reserve(store, count))
+    if (!reserve(store, batch->record_count))
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    for (size_t i = 0; i < count; i++) {
-        struct msk_store_record *known = find(store, &records[i].group);
+    for (size_t i = 0; i < batch->record_count; i++) {
+        struct msk_store_record *known = find(store, &batch->records[i].group);
         msk_assert(store->records);
-        *(known ? known : &store->records[store->count++]) = records[i];
+        *(known ? known : &store->records[store->count++]) = batch->records[i];
     }
     return 0;
 }

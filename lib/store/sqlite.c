@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "crypto/blake3.h"
 #include "store/directory.h"
-#include "store/store_impl.h"
+#include "store/sqlite_parts.h"
 
 #define APPLICATION_ID  0x4d6f7361 /* "Mosa", in the header of the file: tells our databases from others */
 #define BUSY_TIMEOUT_MS 10000      /* only somebody's sqlite3 shell can hold the database: the directory is locked */
@@ -15,25 +15,27 @@
 #define STRINGIFY_(x)   #x
 #define STRINGIFY(x)    STRINGIFY_(x)
 
-static const char schema[] = "PRAGMA application_id = " STRINGIFY(
-    APPLICATION_ID) ";"
-                    "PRAGMA user_version = " STRINGIFY(
-                        MSK_STORE_FORMAT) ";"
-                                          "CREATE TABLE identity (peer_id BLOB NOT NULL, network_id BLOB NOT NULL);"
-                                          "CREATE TABLE hard_state (group_id BLOB PRIMARY KEY, term INTEGER NOT NULL, "
-                                          "vote BLOB,"
-                                          " checksum BLOB NOT NULL) WITHOUT ROWID;";
+#define FORMAT_SETTING                                       \
+    "PRAGMA application_id = " STRINGIFY(APPLICATION_ID) ";" \
+                                                         "PRAGMA user_version = " STRINGIFY(MSK_STORE_FORMAT) ";"
+
+static const char schema[] =
+    FORMAT_SETTING "CREATE TABLE identity (peer_id BLOB NOT NULL, network_id BLOB NOT NULL);"
+                   "CREATE TABLE hard_state (group_id BLOB PRIMARY KEY, term INTEGER NOT NULL, vote BLOB,"
+                   " checksum BLOB NOT NULL) WITHOUT ROWID;" MSK_SQLITE_LOG_SCHEMA;
+
+/* Format 1 had no logs: nothing was replicated then. */
+static const char upgrade_from_1[] = "BEGIN IMMEDIATE;" FORMAT_SETTING MSK_SQLITE_LOG_SCHEMA "COMMIT;";
 
 /* FULL: a transaction is on disk when COMMIT returns (W-6). */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
                                "PRAGMA cache_size = -" STRINGIFY(CACHE_KIB) ";";
 
-struct sqlite_store {
-    struct msk_store base;
-    sqlite3 *db;
-    sqlite3_stmt *put_hard;
-    int lock_fd;
+static const char *const statements[MSK_SQLITE_STATEMENTS] = {
+#define X(name, sql) sql,
+    MSK_SQLITE_STATEMENT_MAP(X)
+#undef X
 };
 
 static int code_of(int sqlite_rc)
@@ -51,7 +53,7 @@ static int code_of(int sqlite_rc)
     }
 }
 
-static int fail_sqlite(sqlite3 *db, int sqlite_rc, struct msk_error *err)
+int msk_sqlite_fail(sqlite3 *db, int sqlite_rc, struct msk_error *err)
 {
     int system = db ? sqlite3_system_errno(db) : 0;
     if ((sqlite_rc & 0xff) == SQLITE_IOERR && system)
@@ -62,30 +64,29 @@ static int fail_sqlite(sqlite3 *db, int sqlite_rc, struct msk_error *err)
 static int run(sqlite3 *db, const char *sql, struct msk_error *err)
 {
     int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? 0 : fail_sqlite(db, rc, err);
+    return rc == SQLITE_OK ? 0 : msk_sqlite_fail(db, rc, err);
 }
 
-static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct msk_error *err)
+int msk_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct msk_error *err)
 {
     int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
-    return rc == SQLITE_OK ? 0 : fail_sqlite(db, rc, err);
+    return rc == SQLITE_OK ? 0 : msk_sqlite_fail(db, rc, err);
 }
 
-/* Run a statement that returns nothing, and make it ready for the next time. */
-static int step_once(sqlite3 *db, sqlite3_stmt *statement, struct msk_error *err)
+int msk_sqlite_step(sqlite3 *db, sqlite3_stmt *statement, struct msk_error *err)
 {
     int rc = sqlite3_step(statement);
-    int result = rc == SQLITE_DONE ? 0 : fail_sqlite(db, rc, err);
+    int result = rc == SQLITE_DONE ? 0 : msk_sqlite_fail(db, rc, err);
     sqlite3_reset(statement);
     return result;
 }
 
-static int bind_digest(sqlite3_stmt *statement, int column, const struct msk_digest *digest)
+int msk_sqlite_bind_digest(sqlite3_stmt *statement, int column, const struct msk_digest *digest)
 {
     return sqlite3_bind_blob(statement, column, digest->bytes, MSK_DIGEST_LEN, SQLITE_STATIC);
 }
 
-static bool column_digest(sqlite3_stmt *statement, int column, struct msk_digest *out)
+bool msk_sqlite_column_digest(sqlite3_stmt *statement, int column, struct msk_digest *out)
 {
     const void *data = sqlite3_column_blob(statement, column);
     if (!data || sqlite3_column_bytes(statement, column) != MSK_DIGEST_LEN)
@@ -116,11 +117,11 @@ static int read_record(sqlite3_stmt *statement, struct msk_store_record *out, st
 {
     struct msk_digest stored, expected;
     *out = (struct msk_store_record){.hard.term = (uint64_t)sqlite3_column_int64(statement, 1)};
-    if (!column_digest(statement, 0, &out->group))
+    if (!msk_sqlite_column_digest(statement, 0, &out->group))
         return msk_fail(err, MSK_E_DAMAGED, "a record has no group id");
-    out->hard.has_vote = column_digest(statement, 2, &out->hard.vote);
+    out->hard.has_vote = msk_sqlite_column_digest(statement, 2, &out->hard.vote);
     expected = checksum(out);
-    if (!column_digest(statement, 3, &stored) || !msk_digest_equal(&stored, &expected)) {
+    if (!msk_sqlite_column_digest(statement, 3, &stored) || !msk_digest_equal(&stored, &expected)) {
         char group[MSK_DIGEST_SHORT_SIZE];
         return msk_fail(err, MSK_E_DAMAGED, "term and vote of group %s…: bad checksum",
                         msk_digest_short(&out->group, group));
@@ -142,16 +143,16 @@ static int read_all(sqlite3 *db, sqlite3_stmt *statement, struct msk_builder *ro
         if (rows->error)
             return msk_fail(err, rows->error, "%s", msk_error_sentence(rows->error));
     }
-    return step == SQLITE_DONE ? 0 : fail_sqlite(db, step, err);
+    return step == SQLITE_DONE ? 0 : msk_sqlite_fail(db, step, err);
 }
 
 static int sqlite_load(struct msk_store *base, struct msk_store_record **records, size_t *count, struct msk_error *err)
 {
-    struct sqlite_store *store = (struct sqlite_store *)base;
+    struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
     sqlite3_stmt *statement = NULL;
     struct msk_builder rows;
     msk_builder_init(&rows, MSK_STORE_GROUPS_MAX * sizeof **records);
-    int rc = prepare(store->db, "SELECT group_id, term, vote, checksum FROM hard_state", &statement, err);
+    int rc = msk_sqlite_prepare(store->db, "SELECT group_id, term, vote, checksum FROM hard_state", &statement, err);
     if (rc == 0)
         rc = read_all(store->db, statement, &rows, err);
     sqlite3_finalize(statement);
@@ -164,29 +165,37 @@ static int sqlite_load(struct msk_store *base, struct msk_store_record **records
     return rc;
 }
 
-static int put_record(struct sqlite_store *store, const struct msk_store_record *record, struct msk_error *err)
+static int put_record(struct msk_sqlite_store *store, const struct msk_store_record *record, struct msk_error *err)
 {
-    sqlite3_stmt *put = store->put_hard;
+    sqlite3_stmt *put = store->statements[MSK_SQLITE_PUT_HARD];
     struct msk_digest sum = checksum(record);
-    int rc = bind_digest(put, 1, &record->group);
+    int rc = msk_sqlite_bind_digest(put, 1, &record->group);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(put, 2, (int64_t)record->hard.term);
     if (rc == SQLITE_OK)
-        rc = record->hard.has_vote ? bind_digest(put, 3, &record->hard.vote) : sqlite3_bind_null(put, 3);
+        rc = record->hard.has_vote ? msk_sqlite_bind_digest(put, 3, &record->hard.vote) : sqlite3_bind_null(put, 3);
     if (rc == SQLITE_OK)
-        rc = bind_digest(put, 4, &sum);
-    return rc == SQLITE_OK ? step_once(store->db, put, err) : fail_sqlite(store->db, rc, err);
+        rc = msk_sqlite_bind_digest(put, 4, &sum);
+    return rc == SQLITE_OK ? msk_sqlite_step(store->db, put, err) : msk_sqlite_fail(store->db, rc, err);
 }
 
-static int sqlite_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
-                        struct msk_error *err)
+static int put_batch(struct msk_sqlite_store *store, const struct msk_store_batch *batch, struct msk_error *err)
 {
-    struct sqlite_store *store = (struct sqlite_store *)base;
+    int rc = 0;
+    for (size_t i = 0; i < batch->record_count && rc == 0; i++)
+        rc = put_record(store, &batch->records[i], err);
+    for (size_t i = 0; i < batch->change_count && rc == 0; i++)
+        rc = msk_sqlite_put_change(store, &batch->changes[i], err);
+    return rc;
+}
+
+static int sqlite_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
+{
+    struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
     int rc = run(store->db, "BEGIN IMMEDIATE", err);
     if (rc)
         return rc;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = put_record(store, &records[i], err);
+    rc = put_batch(store, batch, err);
     if (rc == 0)
         rc = run(store->db, "COMMIT", err);
     if (rc)
@@ -196,8 +205,9 @@ static int sqlite_write(struct msk_store *base, const struct msk_store_record *r
 
 static void sqlite_close(struct msk_store *base)
 {
-    struct sqlite_store *store = (struct sqlite_store *)base;
-    sqlite3_finalize(store->put_hard);
+    struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
+    for (size_t i = 0; i < MSK_SQLITE_STATEMENTS; i++)
+        sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
     if (store->lock_fd >= 0)
         close(store->lock_fd); /* last: while it is held nobody else opens the database */
@@ -205,20 +215,27 @@ static void sqlite_close(struct msk_store *base)
 }
 
 static const struct msk_store_ops sqlite_ops = {
-    .durable = true, .load = sqlite_load, .write = sqlite_write, .close = sqlite_close};
+    .durable = true,
+    .load = sqlite_load,
+    .load_log = msk_sqlite_load_log,
+    .load_entries = msk_sqlite_load_entries,
+    .write = sqlite_write,
+    .close = sqlite_close,
+};
 
 /* ---- opening */
 
 static int insert_identity(sqlite3 *db, const struct msk_store_identity *identity, struct msk_error *err)
 {
     sqlite3_stmt *insert;
-    int rc = prepare(db, "INSERT INTO identity VALUES (?, ?)", &insert, err);
+    int rc = msk_sqlite_prepare(db, "INSERT INTO identity VALUES (?, ?)", &insert, err);
     if (rc)
         return rc;
-    if (bind_digest(insert, 1, &identity->peer_id) || bind_digest(insert, 2, &identity->network_id))
+    if (msk_sqlite_bind_digest(insert, 1, &identity->peer_id) ||
+        msk_sqlite_bind_digest(insert, 2, &identity->network_id))
         rc = msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
     else
-        rc = step_once(db, insert, err);
+        rc = msk_sqlite_step(db, insert, err);
     sqlite3_finalize(insert);
     return rc;
 }
@@ -227,7 +244,7 @@ static int fill_database(const char *path, const struct msk_store_identity *iden
 {
     sqlite3 *db = NULL;
     int opened = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    int rc = opened == SQLITE_OK ? run(db, schema, err) : fail_sqlite(db, opened, err);
+    int rc = opened == SQLITE_OK ? run(db, schema, err) : msk_sqlite_fail(db, opened, err);
     if (rc == 0)
         rc = insert_identity(db, identity, err);
     sqlite3_close(db);
@@ -253,18 +270,19 @@ static int create_database(const char *directory, const struct msk_store_identit
 static int pragma_number(sqlite3 *db, const char *sql, int64_t *out, struct msk_error *err)
 {
     sqlite3_stmt *statement;
-    int rc = prepare(db, sql, &statement, err);
+    int rc = msk_sqlite_prepare(db, sql, &statement, err);
     if (rc)
         return rc;
     int step = sqlite3_step(statement);
     if (step == SQLITE_ROW)
         *out = sqlite3_column_int64(statement, 0);
     else
-        rc = fail_sqlite(db, step, err);
+        rc = msk_sqlite_fail(db, step, err);
     sqlite3_finalize(statement);
     return rc;
 }
 
+/* The format this program writes; an older one becomes it. */
 static int check_format(sqlite3 *db, struct msk_error *err)
 {
     int64_t application = 0, format = 0;
@@ -275,6 +293,8 @@ static int check_format(sqlite3 *db, struct msk_error *err)
         return rc;
     if (application != APPLICATION_ID)
         return msk_fail(err, MSK_E_DAMAGED, "it is the database of another program");
+    if (format == 1)
+        return run(db, upgrade_from_1, err);
     if (format != MSK_STORE_FORMAT)
         return msk_fail(err, MSK_E_DAMAGED, "it has format %lld, this program knows format %d", (long long)format,
                         MSK_STORE_FORMAT);
@@ -293,14 +313,14 @@ static int check_identity(sqlite3 *db, const struct msk_store_identity *ours, st
 {
     struct msk_store_identity stored;
     sqlite3_stmt *statement;
-    int rc = prepare(db, "SELECT peer_id, network_id FROM identity", &statement, err);
+    int rc = msk_sqlite_prepare(db, "SELECT peer_id, network_id FROM identity", &statement, err);
     if (rc)
         return rc;
     int step = sqlite3_step(statement);
     if (step != SQLITE_ROW && step != SQLITE_DONE)
-        rc = fail_sqlite(db, step, err);
-    else if (step == SQLITE_DONE || !column_digest(statement, 0, &stored.peer_id) ||
-             !column_digest(statement, 1, &stored.network_id))
+        rc = msk_sqlite_fail(db, step, err);
+    else if (step == SQLITE_DONE || !msk_sqlite_column_digest(statement, 0, &stored.peer_id) ||
+             !msk_sqlite_column_digest(statement, 1, &stored.network_id))
         rc = msk_fail(err, MSK_E_DAMAGED, "it does not say whose it is");
     else if (!msk_digest_equal(&stored.peer_id, &ours->peer_id))
         rc = fail_owner("peer", &stored.peer_id, &ours->peer_id, err);
@@ -310,24 +330,24 @@ static int check_identity(sqlite3 *db, const struct msk_store_identity *ours, st
     return rc;
 }
 
-static int open_database(struct sqlite_store *store, const char *path, const struct msk_store_identity *identity,
+static int open_database(struct msk_sqlite_store *store, const char *path, const struct msk_store_identity *identity,
                          struct msk_error *err)
 {
     int opened = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
     if (opened != SQLITE_OK)
-        return fail_sqlite(store->db, opened, err);
+        return msk_sqlite_fail(store->db, opened, err);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     int rc = check_format(store->db, err);
     if (rc == 0)
         rc = check_identity(store->db, identity, err);
     if (rc == 0)
         rc = run(store->db, settings, err);
-    if (rc == 0)
-        rc = prepare(store->db, "INSERT OR REPLACE INTO hard_state VALUES (?, ?, ?, ?)", &store->put_hard, err);
+    for (size_t i = 0; i < MSK_SQLITE_STATEMENTS && rc == 0; i++)
+        rc = msk_sqlite_prepare(store->db, statements[i], &store->statements[i], err);
     return rc;
 }
 
-static int open_locked(struct sqlite_store *store, const char *directory, const struct msk_store_identity *identity,
+static int open_locked(struct msk_sqlite_store *store, const char *directory, const struct msk_store_identity *identity,
                        struct msk_error *err)
 {
     char path[MSK_FILE_PATH_MAX];
@@ -345,10 +365,10 @@ static int open_locked(struct sqlite_store *store, const char *directory, const 
 int msk_store_open_directory(const char *directory, const struct msk_store_identity *identity, struct msk_store **out,
                              struct msk_error *err)
 {
-    struct sqlite_store *store = msk_calloc(1, sizeof *store);
+    struct msk_sqlite_store *store = msk_calloc(1, sizeof *store);
     if (!store)
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    *store = (struct sqlite_store){.base.ops = &sqlite_ops, .lock_fd = -1};
+    *store = (struct msk_sqlite_store){.base.ops = &sqlite_ops, .lock_fd = -1};
     int rc = open_locked(store, directory, identity, err);
     if (rc) {
         sqlite_close(&store->base);

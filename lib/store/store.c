@@ -18,8 +18,20 @@ int msk_store_load(struct msk_store *store, struct msk_store_record **records, s
     return store->ops->load(store, records, count, err);
 }
 
-int msk_store_write(struct msk_store *store, const struct msk_store_record *records, size_t count,
-                    struct msk_error *err)
+int msk_store_load_log(struct msk_store *store, const struct msk_digest *group, struct msk_store_log *out,
+                       struct msk_error *err)
 {
-    return store->ops->write(store, records, count, err);
+    *out = (struct msk_store_log){0};
+    return store->ops->load_log ? store->ops->load_log(store, group, out, err) : 0;
+}
+
+int msk_store_load_entries(struct msk_store *store, const struct msk_digest *group, uint64_t last, struct msk_log *log,
+                           struct msk_error *err)
+{
+    return store->ops->load_entries ? store->ops->load_entries(store, group, last, log, err) : 0;
+}
+
+int msk_store_write(struct msk_store *store, const struct msk_store_batch *batch, struct msk_error *err)
+{
+    return store->ops->write(store, batch, err);
 }

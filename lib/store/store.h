@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 #include "core/action.h"
+#include "core/log.h"
 
-#define MSK_STORE_FORMAT     1    /* of the tables; another number is refused */
+#define MSK_STORE_FORMAT     2    /* of the tables; an older one is brought up to it, a newer one refused */
 #define MSK_STORE_GROUPS_MAX 4096 /* a directory with more records than this is not read */
 
 struct msk_store;
@@ -24,7 +25,33 @@ struct msk_store_record {
     struct msk_hard_state hard;
 };
 
-/* Keeps everything until it is closed. 0 or MSK_E_NOMEM. */
+/* A change of one group's log, as the actions APPEND and SNAPSHOT of core/action.h say it. */
+struct msk_store_change {
+    struct msk_digest group;
+    enum { MSK_STORE_APPEND, MSK_STORE_SNAPSHOT } kind;
+    uint64_t first, count;    /* APPEND: these entries stand from `first` on, and nothing behind them */
+    struct msk_cursor cursor; /* APPEND: committed; SNAPSHOT: the last entry it contains */
+    uint8_t *data;            /* encoded entries, or the machine's state; its holder's */
+    size_t len;
+};
+
+/* What belongs into one transaction, changes in order. */
+struct msk_store_batch {
+    const struct msk_store_record *records;
+    size_t record_count;
+    const struct msk_store_change *changes;
+    size_t change_count;
+};
+
+/* What is stored about a log, its entries aside. All zero: nothing. */
+struct msk_store_log {
+    uint64_t last; /* index of the last entry */
+    struct msk_cursor committed, snapshot_at;
+    uint8_t *snapshot; /* the caller's (msk_free) */
+    size_t snapshot_len;
+};
+
+/* Keeps records until it is closed, and nothing of a log: that is in memory anyway. 0 or MSK_E_NOMEM. */
 int msk_store_open_memory(struct msk_store **out);
 
 /* Open `directory`, created (0700) with an empty store if it is not there or empty. It stays locked until the store is
@@ -44,10 +71,18 @@ bool msk_store_is_durable(const struct msk_store *store);
  * MSK_E_LIMIT, or MSK_E_DAMAGED naming the group whose record does not match its checksum. */
 int msk_store_load(struct msk_store *store, struct msk_store_record **records, size_t *count, struct msk_error *err);
 
-/* Keep `records`, all or none: they are on disk when this returns 0; of two for one group the later counts.
+/* MSK_E_DAMAGED names group and index; MSK_E_IO, MSK_E_NOMEM. `*out` is zero after a failure. */
+int msk_store_load_log(struct msk_store *store, const struct msk_digest *group, struct msk_store_log *out,
+                       struct msk_error *err);
+
+/* Append the entries up to `last`, which msk_store_load_log told, to the empty `log`. MSK_E_DAMAGED: one is altered or
+ * missing; also what msk_log_append_encoded returns. */
+int msk_store_load_entries(struct msk_store *store, const struct msk_digest *group, uint64_t last, struct msk_log *log,
+                           struct msk_error *err);
+
+/* Keep a batch, all or nothing: it is on disk when this returns 0; of two records for one group the later counts.
  * MSK_E_IO (also a full disk), MSK_E_DAMAGED, MSK_E_NOMEM. After a failure it is unknown what the disk holds:
- * nothing that depends on these records may be sent, and only a new start tells. */
-int msk_store_write(struct msk_store *store, const struct msk_store_record *records, size_t count,
-                    struct msk_error *err);
+ * nothing that depends on the batch may be sent, and only a new start tells. */
+int msk_store_write(struct msk_store *store, const struct msk_store_batch *batch, struct msk_error *err);
 
 #endif

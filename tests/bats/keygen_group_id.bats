@@ -169,10 +169,35 @@ make_validators() {
 }
 
 @test "machines without a signature of their own" {
-    refuses 2 $'--machine: "counter" has no signature of its own\nleave --machine out and give --machine-id and --sync-type' \
-        mosaik-keygen group-id --group-key "$key" --machine counter
+    local advice=$'the machine opaque has no signature of its own\ngive --machine-id and --sync-type, as the other members have them'
+    refuses 2 "--machine-id: missing: $advice" mosaik-keygen group-id --group-key "$key" --machine opaque
+    refuses 2 "--sync-type: missing: $advice" \
+        mosaik-keygen group-id --group-key "$key" --machine opaque --machine-id ledger
+    refuses 2 '--machine: "abacus" is none of noop, counter, lines, kv, opaque' \
+        mosaik-keygen group-id --group-key "$key" --machine abacus
     refuses 2 "--sync-type: a type name is never empty" mosaik-keygen group-id --group-key "$key" --sync-type ""
     refuses 2 "--sync-type: not UTF-8" mosaik-keygen group-id --group-key "$key" --sync-type $'\xff'
+}
+
+@test "built-in machines bring the signatures that their reference types have" {
+    local machine id type
+    while read -r machine id type; do
+        run -0 mosaik-keygen group-id --group-key "$key" --machine-id "$id" --sync-type "$type"
+        answers "$output" mosaik-keygen group-id --group-key "$key" --machine "$machine"
+        # The bytes of any machine may be kept under its signature: the group is the same.
+        answers "$output" mosaik-keygen group-id --group-key "$key" --machine opaque --machine-id "$id" --sync-type "$type"
+    done <<END
+counter 0000000000000000000000000000000000000000000000000000000000000002 counter::Counter
+lines lines lines::Lines
+kv kv kv::Kv
+END
+}
+
+@test "what a fork leads to and how long requests wait is no part of the id" {
+    run -0 mosaik-keygen group-id --group-key "$key"
+    answers "$output" mosaik-keygen group-id --group-key "$key" --on-fork resync --forward-timeout 9s --query-timeout 1s
+    refuses 2 $'--on-fork: "panic" is none of halt, resync\nsee "mosaik-keygen group-id --help"' \
+        mosaik-keygen group-id --group-key "$key" --on-fork panic
 }
 
 @test "leadership is normal, reluctant or observer" {

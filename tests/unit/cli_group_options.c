@@ -79,6 +79,12 @@ static void defaults_are_those_of_the_reference(void **state)
     assert_int_equal(config->raft.bootstrap_delay_ms, 3000);
     assert_int_equal(config->raft.preference, MSK_PREFER_NORMAL);
     assert_int_equal(config->raft.members, 0);
+    assert_ptr_equal(config->raft.machine, &msk_machine_noop);
+    assert_int_equal(config->raft.forward_timeout_ms, 2000);
+    assert_int_equal(config->raft.query_timeout_ms, 2000);
+    assert_int_equal(config->raft.sync_batch_size, 2000);
+    assert_int_equal(config->raft.sync_fetch_timeout_ms, 25000);
+    assert_int_equal(config->raft.on_fork, MSK_FORK_HALT);
     assert_false(setup.has_network);
     assert_int_equal(msk_group_setup_check(&setup, &err), 0);
     done();
@@ -90,7 +96,9 @@ static void every_setting_reaches_the_configuration(void **state)
     struct msk_digest network = msk_digest_of_string("testnet");
     assert_int_equal(make("--group-key " KEY " --network testnet --heartbeat-interval 100ms --heartbeat-jitter 20ms "
                           "--max-missed-heartbeats 5 --election-timeout 300ms --election-timeout-jitter 151ms "
-                          "--bootstrap-delay 200ms --leadership reluctant:7 --members 5"),
+                          "--bootstrap-delay 200ms --leadership reluctant:7 --members 5 --machine kv "
+                          "--forward-timeout 3s --query-timeout 4s --sync-batch-size 7 --sync-fetch-timeout 5s "
+                          "--on-fork resync"),
                      0);
     const struct msk_group_config *config = &setup.config;
     assert_true(setup.has_network && msk_digest_equal(&setup.network_id, &network));
@@ -104,6 +112,13 @@ static void every_setting_reaches_the_configuration(void **state)
     assert_int_equal(config->raft.preference, MSK_PREFER_RELUCTANT);
     assert_int_equal(config->raft.reluctant_factor, 7);
     assert_int_equal(config->raft.members, 5);
+    assert_string_equal(config->machine, "kv");
+    assert_ptr_equal(config->raft.machine, &msk_machine_kv);
+    assert_int_equal(config->raft.forward_timeout_ms, 3000);
+    assert_int_equal(config->raft.query_timeout_ms, 4000);
+    assert_int_equal(config->raft.sync_batch_size, 7);
+    assert_int_equal(config->raft.sync_fetch_timeout_ms, 5000);
+    assert_int_equal(config->raft.on_fork, MSK_FORK_RESYNC);
     assert_int_equal(msk_group_setup_check(&setup, &err), 0);
     done();
 }

@@ -51,8 +51,8 @@ static void each_kind(void **state)
     assert_memory_equal(list.items[3].send.data, "\1\2\3", 3);
     assert_int_equal(list.items[4].close.code, 102);
     assert_true(list.items[4].close.flush);
-    assert_int_equal(list.items[5].raft.len, 3);
-    assert_memory_equal(list.items[5].raft.data, "\3\5\2", 3); /* groups.md 3.2: tag, term, vote */
+    assert_int_equal(list.items[5].raft.len, 4);
+    assert_memory_equal(list.items[5].raft.data, "\5\3\5\2", 4); /* groups.md 2.7, 3.2: tags, term, vote */
     msk_actions_free(&list);
     assert_int_equal(list.count, 0);
 }

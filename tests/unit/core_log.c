@@ -44,7 +44,8 @@ static void an_empty_log_has_the_sentinel(void **state)
     assert_true(msk_log_term_at(&log, 0, &term));
     assert_int_equal(term, 0);
     assert_false(msk_log_term_at(&log, 1, &term));
-    assert_null(msk_log_get(&log, 0));
+    struct msk_log_entry entry;
+    assert_false(msk_log_get(&log, 0, &entry));
     msk_log_free(&log);
 }
 
@@ -60,7 +61,9 @@ static void entries_are_numbered_from_one(void **state)
     assert_int_equal(term, 2);
     assert_false(msk_log_term_at(&log, 5, &term));
     assert_false(msk_log_term_at(&log, UINT64_MAX, &term));
-    assert_memory_equal(msk_log_get(&log, 4)->command.data, "3", 1);
+    struct msk_log_entry entry;
+    assert_true(msk_log_get(&log, 4, &entry));
+    assert_memory_equal(entry.command.data, "3", 1);
     msk_log_free(&log);
 }
 
@@ -74,7 +77,7 @@ static void cutting(void **state)
     expect_last(&log, 2, 5);
     msk_log_truncate(&log, 4);
     expect_last(&log, 1, 3);
-    assert_int_equal(log.bytes, 3);
+    assert_int_equal(log.bytes, 9);
     fill(&log, "4");
     expect_last(&log, 4, 4);
     msk_log_truncate(&log, 1);
@@ -126,8 +129,9 @@ static void without_memory_nothing_changes(void **state)
     (void)state;
     struct msk_log log;
     msk_log_init(&log);
-    for (uint64_t n = 0; n < 2; n++) {
-        msk_alloc_fail_after(n);
+    static const uint64_t successes[] = {0, 1, 1}; /* then fails the list of blocks, a block, its bytes */
+    for (size_t n = 0; n < 3; n++) {
+        msk_alloc_fail_after(successes[n]);
         int result = msk_log_append(&log, 1, MSK_BYTES("x", 1));
         msk_alloc_fail_after(UINT64_MAX);
         assert_int_equal(result, MSK_E_NOMEM);
@@ -136,13 +140,107 @@ static void without_memory_nothing_changes(void **state)
     msk_log_free(&log);
 }
 
+/* ---- blocks */
+
+/* Commands of many lengths over several blocks. */
+static struct msk_log made(uint64_t count)
+{
+    struct msk_log log;
+    uint8_t bytes[200];
+    msk_log_init(&log);
+    for (uint64_t i = 1; i <= count; i++) {
+        memset(bytes, (int)i, sizeof bytes);
+        assert_int_equal(msk_log_append(&log, i / 700, MSK_BYTES(bytes, i % 200)), 0);
+    }
+    return log;
+}
+
+static void expect_made(const struct msk_log *log, uint64_t count)
+{
+    assert_int_equal(log->count, count);
+    for (uint64_t i = 1; i <= count; i++) {
+        struct msk_log_entry entry;
+        uint64_t term;
+        assert_true(msk_log_get(log, i, &entry));
+        assert_true(msk_log_term_at(log, i, &term));
+        assert_int_equal(entry.term, i / 700);
+        assert_int_equal(term, i / 700);
+        assert_int_equal(entry.command.len, i % 200);
+        for (size_t k = 0; k < entry.command.len; k++)
+            assert_int_equal(entry.command.data[k], (uint8_t)i);
+    }
+    struct msk_cursor last = msk_log_last(log);
+    assert_int_equal(last.term, count / 700);
+}
+
+static void many_blocks_are_one_log(void **state)
+{
+    (void)state;
+    struct msk_log log = made(5000), copy;
+    expect_made(&log, 5000);
+    msk_log_init(&copy);
+    for (uint64_t first = 1; first <= 5000;) {
+        struct msk_bytes part;
+        uint64_t count = msk_log_encoded(&log, first, first + 600 < 5000 ? first + 600 : 5000, &part);
+        assert_int_equal(msk_log_append_encoded(&copy, part, count), 0);
+        first += count;
+    }
+    expect_made(&copy, 5000);
+    assert_int_equal(copy.bytes, log.bytes);
+    for (uint64_t cut = 4999; cut > 0; cut = cut * 2 / 3) {
+        msk_log_truncate(&copy, cut + 1);
+        expect_made(&copy, cut);
+    }
+    msk_log_truncate(&copy, 1);
+    assert_int_equal(copy.bytes, 0);
+    msk_log_free(&copy);
+    msk_log_free(&log);
+}
+
+static void damaged_entries_are_noticed(void **state)
+{
+    (void)state;
+    struct msk_log log;
+    msk_log_init(&log);
+    assert_int_equal(msk_log_append_encoded(&log, MSK_BYTES("\x01\x02xy", 4), 1), 0);
+    assert_int_equal(msk_log_append_encoded(&log, MSK_BYTES("\x01\x03xy", 4), 1), MSK_E_DAMAGED);
+    assert_int_equal(msk_log_append_encoded(&log, MSK_BYTES("\x01\x01xy", 4), 1), MSK_E_DAMAGED);
+    assert_int_equal(msk_log_append_encoded(&log, MSK_BYTES("", 0), 1), MSK_E_DAMAGED);
+    assert_int_equal(msk_log_append_encoded(&log, MSK_BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10), 1),
+                     MSK_E_DAMAGED);
+    msk_log_free(&log);
+}
+
+static void digests_tell_logs_apart(void **state)
+{
+    (void)state;
+    struct msk_log log = made(3000), other = made(3000);
+    struct msk_digest digests[4], digest;
+    static const uint64_t at[] = {0, 1, 1500, 3000};
+    for (int i = 0; i < 4; i++)
+        digests[i] = msk_log_digest(&log, at[i]);
+    for (int i = 3; i >= 0; i--) { /* in any order */
+        digest = msk_log_digest(&other, at[i]);
+        assert_true(msk_digest_equal(&digest, &digests[i]));
+    }
+    msk_log_truncate(&other, 1500);
+    assert_int_equal(msk_log_append(&other, 2, MSK_BYTES("x", 1)), 0);
+    digest = msk_log_digest(&other, 1500);
+    assert_false(msk_digest_equal(&digest, &digests[2]));
+    digest = msk_log_digest(&other, 1);
+    assert_true(msk_digest_equal(&digest, &digests[1]));
+    msk_log_free(&log);
+    msk_log_free(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cursors_compare_by_term_first),  cmocka_unit_test(an_empty_log_has_the_sentinel),
         cmocka_unit_test(entries_are_numbered_from_one),  cmocka_unit_test(cutting),
         cmocka_unit_test(what_is_kept_cannot_be_cut),     cmocka_unit_test(limits),
-        cmocka_unit_test(without_memory_nothing_changes),
+        cmocka_unit_test(without_memory_nothing_changes), cmocka_unit_test(many_blocks_are_one_log),
+        cmocka_unit_test(damaged_entries_are_noticed),    cmocka_unit_test(digests_tell_logs_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

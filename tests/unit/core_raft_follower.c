@@ -43,8 +43,10 @@ static void expect_log(struct world *world, const char *terms, uint64_t committe
 {
     const struct msk_raft *raft = raft_of(world, 1);
     char have[64] = "";
-    for (uint64_t i = 1; i <= raft->log.count; i++)
-        snprintf(have + strlen(have), sizeof have - strlen(have), "%d", (int)raft->log.entries[i - 1].term);
+    for (uint64_t i = 1, term; i <= raft->log.count; i++) {
+        assert_true(msk_log_term_at(&raft->log, i, &term));
+        snprintf(have + strlen(have), sizeof have - strlen(have), "%d", (int)term);
+    }
     assert_string_equal(have, terms);
     assert_int_equal(raft->committed.index, committed);
 }
@@ -55,11 +57,11 @@ static void expect_answer(struct world *world, const char *want)
     char have[64] = "";
     for (size_t i = 0; i < world->parcel_count; i++) {
         struct msk_arena arena;
-        struct msk_raft_message message;
-        msk_arena_init(&arena, 1000);
-        assert_int_equal(msk_decode(MSK_TYPE(raft_message), MSK_BYTES(world->parcels[i].data, world->parcels[i].len),
-                                    &arena, &message, NULL),
-                         0);
+        struct msk_raft_message message = read_parcel(&world->parcels[i], &arena);
+        if (message.kind == MSK_RAFT_STATE_SYNC) { /* it asks for what it lacks */
+            msk_arena_free(&arena);
+            continue;
+        }
         assert_int_equal(message.kind, MSK_RAFT_APPEND_ENTRIES_RESPONSE);
         assert_int_equal(message.append_entries_response.term, 5);
         snprintf(have, sizeof have, "%llu %s", (unsigned long long)message.append_entries_response.last_log_index,
@@ -95,6 +97,9 @@ static void heartbeats_are_not_answered(void **state)
     expect(world, "1 leader of term 5 is 2\n"
                   "1 2 appends 0 after (1,3), commit 3, consistent yes\n"
                   "1 committed 0 -> 3 in term 1\n");
+    expect_answer(world, "3 granted"); /* but the first one that fits, so that the leader counts us (W-9) */
+    send_append(world, 2, at(1, 3), "", 3);
+    expect(world, "1 2 appends 0 after (1,3), commit 3, consistent yes\n");
     expect_answer(world, "");
     world_free(world);
 }
@@ -126,8 +131,8 @@ static void another_term_at_prev_is_cut(void **state)
     struct world *world = follower_of(NULL, "11233", 1);
     send_append(world, 2, at(4, 4), "5", 1);
     expect(world, "1 leader of term 5 is 2\n"
-                  "1 log cut from 4, was (3,5), committed (1,1)\n"
-                  "1 2 appends 1 after (4,4), commit 1, consistent no\n");
+                  "1 2 appends 1 after (4,4), commit 1, consistent no\n"
+                  "1 log cut from 4, was (3,5), committed (1,1)\n");
     expect_log(world, "112", 1);
     expect_answer(world, "");
     assert_false(raft_of(world, 1)->online);
@@ -154,8 +159,8 @@ static void a_conflict_at_the_first_entry(void **state)
     struct world *world = follower_of(NULL, "11222", 0);
     send_append(world, 2, at(1, 2), "55", 0);
     expect(world, "1 leader of term 5 is 2\n"
-                  "1 log cut from 3, was (2,5), committed (0,0)\n"
-                  "1 2 appends 2 after (1,2), commit 0, consistent yes\n");
+                  "1 2 appends 2 after (1,2), commit 0, consistent yes\n"
+                  "1 log cut from 3, was (2,5), committed (0,0)\n");
     expect_log(world, "1155", 0);
     expect_answer(world, "4 granted");
     world_free(world);
@@ -224,8 +229,8 @@ static void a_conflict_behind_the_first_entry_is_replaced_in_place(void **state)
     struct world *world = follower_of(NULL, "115333", 1);
     send_append(world, 2, at(1, 2), "55", 0);
     expect(world, "1 leader of term 5 is 2\n"
-                  "1 log cut from 4, was (3,6), committed (1,1)\n"
-                  "1 2 appends 2 after (1,2), commit 0, consistent yes\n");
+                  "1 2 appends 2 after (1,2), commit 0, consistent yes\n"
+                  "1 log cut from 4, was (3,6), committed (1,1)\n");
     expect_log(world, "1155", 1);
     world_free(world);
 }
@@ -252,10 +257,12 @@ static void the_same_position_with_another_command(void **state)
     message.append_entries.entries = (struct msk_log_entry_seq){&other, 1};
     receive(world, 1, 2, &message);
     expect(world, "1 leader of term 5 is 2\n"
+                  "1 2 appends 1 after (1,1), commit 0, consistent yes\n"
                   "1 entry 2 of 2 has term 1 as here but another command\n"
-                  "1 log cut from 2, was (1,2), committed (1,1)\n"
-                  "1 2 appends 1 after (1,1), commit 0, consistent yes\n");
-    assert_true(msk_bytes_equal(msk_log_get(&raft_of(world, 1)->log, 2)->command, other.command));
+                  "1 log cut from 2, was (1,2), committed (1,1)\n");
+    struct msk_log_entry kept;
+    assert_true(msk_log_get(&raft_of(world, 1)->log, 2, &kept));
+    assert_true(msk_bytes_equal(kept.command, other.command));
     world_free(world);
 }
 
@@ -414,8 +421,8 @@ static void the_reference_cuts_what_is_committed(void **state)
     struct world *world = follower_of(&tweak, "1111", 3);
     send_append(world, 2, at(1, 1), "5", 2);
     expect(world, "1 leader of term 5 is 2\n"
-                  "1 log cut from 2, was (1,4), committed (1,3)\n"
-                  "1 2 appends 1 after (1,1), commit 2, consistent yes\n");
+                  "1 2 appends 1 after (1,1), commit 2, consistent yes\n"
+                  "1 log cut from 2, was (1,4), committed (1,3)\n");
     expect_log(world, "15", 3);
     world_free(world);
 }
@@ -426,7 +433,8 @@ static void without_memory_nothing_is_claimed(void **state)
 {
     (void)state;
     struct world *world = follower_of(NULL, "1", 0);
-    struct msk_log_entry entries[2] = {{5, MSK_BYTES("a", 1)}, {5, MSK_BYTES("b", 1)}};
+    static const uint8_t more[4000]; /* than the log has room for */
+    struct msk_log_entry entries[2] = {{5, MSK_BYTES("a", 1)}, {5, MSK_BYTES(more, sizeof more)}};
     struct msk_raft_message message = append(world, 2, 5, at(1, 1), 3);
     message.append_entries.entries = (struct msk_log_entry_seq){entries, 2};
     struct msk_actions actions = {0};

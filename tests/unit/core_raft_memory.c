@@ -97,7 +97,7 @@ static void a_raft_that_cannot_be_made(void **state)
     struct msk_raft_config config = {.election_timeout_ms = 1};
     struct msk_raft *raft;
     msk_alloc_fail_after(0);
-    int result = msk_raft_new(&config, NULL, (struct msk_now){0}, &raft);
+    int result = msk_raft_new(&config, NULL, (struct msk_now){0}, &raft, NULL);
     msk_alloc_fail_after(UINT64_MAX);
     assert_int_equal(result, MSK_E_NOMEM);
     msk_raft_free(NULL);

@@ -23,13 +23,9 @@ static void ask(struct world *world, int candidate, uint64_t term, struct msk_cu
 static void expect_answer(struct world *world, int to, uint64_t term, enum msk_vote vote)
 {
     struct msk_arena arena;
-    struct msk_raft_message message;
-    msk_arena_init(&arena, 1000);
     assert_int_equal(world->parcel_count, 1);
     assert_int_equal(world->parcels[0].to, to);
-    assert_int_equal(msk_decode(MSK_TYPE(raft_message), MSK_BYTES(world->parcels[0].data, world->parcels[0].len),
-                                &arena, &message, NULL),
-                     0);
+    struct msk_raft_message message = read_parcel(&world->parcels[0], &arena);
     assert_int_equal(message.kind, MSK_RAFT_REQUEST_VOTE_RESPONSE);
     assert_int_equal(message.request_vote_response.term, term);
     assert_int_equal(message.request_vote_response.vote, vote);

@@ -54,12 +54,26 @@ static inline void net_start(struct net *net, int number, const int *bootstrap)
     net_execute(net, number);
 }
 
+static inline int net_load(void *context, struct msk_log *log, struct msk_error *err)
+{
+    const struct net_place *place = context;
+    (void)err;
+    for (uint64_t index = 1; index <= place->disk_log.count;) {
+        struct msk_bytes part;
+        uint64_t count = msk_log_encoded(&place->disk_log, index, place->disk_log.count, &part);
+        assert_int_equal(msk_log_append_encoded(log, part, count), 0);
+        index += count;
+    }
+    return 0;
+}
+
 static inline void net_join(struct net *net, int number, const struct msk_group_config *config)
 {
     struct net_place *place = &net->places[number];
     struct msk_error err = {0};
-    int rc = msk_node_join(place->node, net_now(net, number), config, place->has_disk ? &place->disk : NULL,
-                           &place->actions, &err);
+    struct msk_saved saved = {
+        .hard = place->disk, .committed = place->disk_committed, .load = net_load, .context = place};
+    int rc = msk_node_join(place->node, net_now(net, number), config, &saved, &place->actions, &err);
     if (rc < 0)
         fail_msg("join: %s", err.text);
     net_execute(net, number);
@@ -137,6 +151,8 @@ static inline void net_note_event(struct net *net, int number, const struct msk_
     place->last_ms[event->kind] = net->now_ms;
     msk_event_free(&place->last[event->kind]);
     assert_int_equal(msk_event_copy(event, &place->last[event->kind]), 0);
+    if (net->happened)
+        net->happened(net, number, event);
     if (!net->trace)
         return;
     struct msk_builder text;
@@ -147,7 +163,7 @@ static inline void net_note_event(struct net *net, int number, const struct msk_
     msk_builder_free(&text);
 }
 
-static inline void net_do(struct net *net, int number, const struct msk_action *action)
+static inline void net_do(struct net *net, int number, struct msk_action *action)
 {
     struct net_place *place = &net->places[number];
     int end;
@@ -159,10 +175,19 @@ static inline void net_do(struct net *net, int number, const struct msk_action *
         net_note_event(net, number, &action->event);
         break;
     case MSK_ACTION_PERSIST:
-        assert_true(place->disk_count < 64);
-        place->disk_due_ms[place->disk_count] = net->now_ms + net->disk_ms;
-        place->disk_number[place->disk_count++] = action->persist.sequence;
-        place->disk = action->persist.hard;
+    case MSK_ACTION_APPEND:
+        assert_true(place->record_count < NET_RECORDS_MAX);
+        place->record_due_ms[place->record_count] = net->now_ms + net->disk_ms;
+        place->records[place->record_count++] = *action;
+        if (action->kind == MSK_ACTION_APPEND)
+            action->append.data = NULL;
+        break;
+    case MSK_ACTION_SNAPSHOT:
+        fail_msg("nobody asked for a snapshot");
+        break;
+    case MSK_ACTION_REPLY:
+        if (net->replied)
+            net->replied(net, number, action);
         break;
     case MSK_ACTION_DIAL: {
         int to = 0;
@@ -198,14 +223,32 @@ static inline void net_execute(struct net *net, int number)
     msk_actions_free(&list);
 }
 
+static inline void net_store(struct net_place *place, struct msk_action *record)
+{
+    if (record->kind == MSK_ACTION_PERSIST) {
+        place->disk = record->persist.hard;
+        place->on_disk = record->persist.sequence;
+        return;
+    }
+    struct msk_bytes entries = MSK_BYTES(record->append.data, record->append.len);
+    assert_true(record->append.first <= place->disk_log.count + 1);
+    msk_log_truncate(&place->disk_log, record->append.first);
+    assert_int_equal(msk_log_append_encoded(&place->disk_log, entries, record->append.count), 0);
+    place->disk_committed = record->append.committed;
+    place->on_disk = record->append.sequence;
+    msk_free(record->append.data);
+}
+
+/* Everything that is due reaches the disk, in one transaction. */
 static inline void net_disk_done(struct net *net, int number)
 {
     struct net_place *place = &net->places[number];
-    place->on_disk = place->disk_number[0];
-    place->has_disk = true;
-    place->disk_count--;
-    memmove(place->disk_due_ms, place->disk_due_ms + 1, place->disk_count * sizeof place->disk_due_ms[0]);
-    memmove(place->disk_number, place->disk_number + 1, place->disk_count * sizeof place->disk_number[0]);
+    size_t done = 0;
+    while (done < place->record_count && place->record_due_ms[done] <= net->now_ms)
+        net_store(place, &place->records[done++]);
+    place->record_count -= done;
+    memmove(place->record_due_ms, place->record_due_ms + done, place->record_count * sizeof place->record_due_ms[0]);
+    memmove(place->records, place->records + done, place->record_count * sizeof place->records[0]);
     struct msk_actions held = place->held;
     msk_actions_init(&place->held);
     for (size_t i = 0; i < held.count; i++)
@@ -301,9 +344,9 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
     free(parcel);
 }
 
-static inline uint64_t net_inbox_due(const struct net_end *end)
+static inline uint64_t net_inbox_due(const struct net *net, const struct net_end *end)
 {
-    if (!end->inbox)
+    if (!end->inbox || net->places[end->place].paused)
         return MSK_NEVER;
     return end->retry_ms > end->inbox->due_ms ? end->retry_ms : end->inbox->due_ms;
 }
@@ -324,14 +367,14 @@ static inline uint64_t net_next(const struct net *net)
     for (size_t i = 0; i < net->conn_count; i++) {
         next = net_min(next, net_opening_due(net->conns[i]));
         for (int e = 0; e < 2; e++)
-            next = net_min(next, net_inbox_due(&net->conns[i]->ends[e]));
+            next = net_min(next, net_inbox_due(net, &net->conns[i]->ends[e]));
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         const struct net_place *place = &net->places[i];
-        if (place->node)
+        if (place->node && !place->paused)
             next = net_min(next, msk_node_deadline(place->node));
-        if (place->node && place->disk_count)
-            next = net_min(next, place->disk_due_ms[0]);
+        if (place->node && place->record_count && !place->paused)
+            next = net_min(next, place->record_due_ms[0]);
         if (place->faked && place->fake.due_ms)
             next = net_min(next, place->fake.due_ms);
     }
@@ -347,12 +390,14 @@ static inline void net_step(struct net *net)
         if (net_opening_due(conn) <= net->now_ms)
             net_step_opening(net, conn);
         for (int e = 0; e < 2; e++)
-            while (net_inbox_due(&conn->ends[e]) <= net->now_ms)
+            while (net_inbox_due(net, &conn->ends[e]) <= net->now_ms)
                 net_deliver(net, conn, e);
     }
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         struct net_place *place = &net->places[i];
-        while (place->node && place->disk_count && place->disk_due_ms[0] <= net->now_ms)
+        if (place->paused)
+            continue;
+        while (place->node && place->record_count && place->record_due_ms[0] <= net->now_ms)
             net_disk_done(net, i);
         if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
             net->wakeups++;
@@ -412,9 +457,11 @@ static inline void net_kill(struct net *net, int number)
     struct net_place *place = &net->places[number];
     msk_node_free(place->node);
     place->node = NULL;
+    place->paused = false;
     msk_actions_clear(&place->actions);
     msk_actions_clear(&place->held);
-    place->disk_count = 0;
+    net_drop_records(place);
+    place->on_disk = 0; /* numbers begin anew with the next process */
     for (size_t i = 0; i < net->conn_count; i++)
         for (int e = 0; e < 2; e++)
             if (net->conns[i]->ends[e].place == number) {

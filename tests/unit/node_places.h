@@ -20,6 +20,7 @@
 #define NET_CONNS_MAX   4096
 #define NET_STEPS_MAX   2000000 /* deliveries and ticks in one run: more is a storm */
 #define NET_ENTRIES_MAX 4096
+#define NET_RECORDS_MAX 1024  /* on their way to one disk */
 #define NET_FRAMES_MAX  64    /* kept for a test to look at, of one end */
 #define NET_IDLE_MS     30000 /* transport.md: idle timeout */
 #define NET_DIAL_MS     10000 /* a dial that nobody answers */
@@ -83,16 +84,20 @@ struct net_place {
     struct msk_digest id;
     struct msk_socket_addr address;
     struct msk_actions actions, held;
-    uint64_t on_disk, disk_due_ms[64];
-    uint64_t disk_number[64];
-    size_t disk_count;
-    struct msk_hard_state disk; /* of its first group */
-    bool has_disk;
+    uint64_t on_disk;
+    /* what is on the disk, of one group; the records on their way there, and when each arrives */
+    struct msk_hard_state disk;
+    struct msk_log disk_log;
+    struct msk_cursor disk_committed;
+    struct msk_action records[NET_RECORDS_MAX];
+    uint64_t record_due_ms[NET_RECORDS_MAX];
+    size_t record_count;
     int64_t clock_skew_ms;
     uint64_t generation_ms; /* started at */
     unsigned events[MSK_EVENT_COUNT];
     struct msk_event last[MSK_EVENT_COUNT];
     uint64_t last_ms[MSK_EVENT_COUNT];
+    bool paused; /* its process stands still */
 };
 
 struct net {
@@ -107,6 +112,10 @@ struct net {
     struct msk_digest network_id;
     bool trace;
     uint64_t steps, wakeups;
+    /* told of replies to callers, and of every event; may be NULL */
+    void (*replied)(struct net *net, int place, const struct msk_action *reply);
+    void (*happened)(struct net *net, int place, const struct msk_event *event);
+    void *context;
     double starve; /* probability that memory runs out somewhere within one call of a node */
     uint64_t refresh_interval_ms, purge_after_ms;
     bool without_gossip;                                    /* the nodes started from now on */
@@ -147,6 +156,7 @@ static inline struct net *net_new(uint64_t seed)
         struct net_place *place = &net->places[i];
         struct msk_random random;
         place->net = net;
+        msk_log_init(&place->disk_log);
         msk_random_seed(&random, seed * 100 + (uint64_t)i);
         for (size_t k = 0; k < sizeof place->secret; k++)
             place->secret[k] = (uint8_t)msk_random_next(&random);
@@ -166,11 +176,21 @@ static inline void net_clear_inbox(struct net_end *end)
     end->inbox_tail = &end->inbox;
 }
 
+static inline void net_drop_records(struct net_place *place)
+{
+    for (size_t i = 0; i < place->record_count; i++)
+        if (place->records[i].kind == MSK_ACTION_APPEND)
+            msk_free(place->records[i].append.data);
+    place->record_count = 0;
+}
+
 static inline void net_free(struct net *net)
 {
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         struct net_place *place = &net->places[i];
         msk_node_free(place->node);
+        net_drop_records(place);
+        msk_log_free(&place->disk_log);
         msk_actions_free(&place->actions);
         msk_actions_free(&place->held);
         for (int kind = 0; kind < MSK_EVENT_COUNT; kind++)

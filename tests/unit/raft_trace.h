@@ -29,13 +29,30 @@ struct parcel {
     size_t len;
 };
 
+#define RECORDS_MAX 1024
+
 struct member {
     struct msk_raft *raft; /* NULL: not running */
     struct msk_digest id;
     uint64_t sequence, on_disk;
-    struct msk_hard_state disk, in_flight[64]; /* what is on disk; what is being written, oldest first */
+    /* what is on disk, and the records on their way there, oldest first */
+    struct msk_hard_state disk;
+    struct msk_log disk_log;
+    struct msk_cursor disk_committed;
+    struct msk_action in_flight[RECORDS_MAX];
     size_t in_flight_count;
 };
+
+/* How a caller's request ended. */
+struct ended {
+    int member;
+    uint64_t request;
+    enum msk_outcome outcome;
+    uint64_t first, last, position;
+    uint8_t result[64];
+    size_t len;
+};
+#define ENDED_MAX 256
 
 struct world {
     struct member members[WORLD_MAX + 1];
@@ -51,6 +68,8 @@ struct world {
     struct msk_builder trace;
     uint64_t leader_terms[4096]; /* who led each term, to see that nobody else does */
     int two_leaders;
+    struct ended ended[ENDED_MAX]; /* a ring */
+    size_t ended_count;
 };
 
 static inline struct msk_now world_now(const struct world *world)
@@ -90,9 +109,9 @@ static inline struct msk_digest make_id(int number)
 
 static inline struct world *world_new(int count, uint32_t declared)
 {
-    static const enum msk_event_kind hidden[] = {MSK_EVENT_TERM_CHANGED, MSK_EVENT_ROLE_CHANGED,
-                                                 MSK_EVENT_VOTE_RECEIVED, MSK_EVENT_APPEND_RECEIVED,
-                                                 MSK_EVENT_APPEND_ACKED};
+    static const enum msk_event_kind hidden[] = {
+        MSK_EVENT_TERM_CHANGED, MSK_EVENT_ROLE_CHANGED, MSK_EVENT_VOTE_RECEIVED, MSK_EVENT_APPEND_RECEIVED,
+        MSK_EVENT_APPEND_ACKED, MSK_EVENT_SYNC_STARTED, MSK_EVENT_SYNC_DONE};
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     assert_true(count <= WORLD_MAX);
@@ -104,9 +123,12 @@ static inline struct world *world_new(int count, uint32_t declared)
         .election_timeout_jitter_ms = 500,
         .bootstrap_delay_ms = 3000,
         .members = declared,
+        .machine = &msk_machine_opaque, /* has no command that changes nothing: leaders append nothing by themselves */
     };
-    for (int i = 1; i <= count; i++)
+    for (int i = 1; i <= count; i++) {
         world->members[i].id = make_id(i);
+        msk_log_init(&world->members[i].disk_log);
+    }
     memset(world->shown, true, sizeof world->shown);
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
         world->shown[hidden[i]] = false;
@@ -184,6 +206,62 @@ static inline void post(struct world *world, int number, struct msk_action *acti
 
 static inline void disk(struct world *world, int number);
 
+static inline void note_end(struct world *world, int number, const struct msk_action *action)
+{
+    struct ended *ended = &world->ended[world->ended_count++ % ENDED_MAX];
+    *ended = (struct ended){.member = number,
+                            .request = action->reply.request,
+                            .outcome = action->reply.outcome,
+                            .first = action->reply.first,
+                            .last = action->reply.last,
+                            .position = action->reply.position,
+                            .len = action->reply.len};
+    assert_true(action->reply.len <= sizeof ended->result);
+    if (action->reply.len)
+        memcpy(ended->result, action->reply.result, action->reply.len);
+}
+
+static inline uint64_t sequence_of(const struct msk_action *action)
+{
+    return action->kind == MSK_ACTION_PERSIST  ? action->persist.sequence
+           : action->kind == MSK_ACTION_APPEND ? action->append.sequence
+                                               : action->snapshot.sequence;
+}
+
+static inline void write_record(struct member *member, struct msk_action *action)
+{
+    assert_true(action->kind == MSK_ACTION_PERSIST || action->kind == MSK_ACTION_APPEND);
+    assert_int_equal(sequence_of(action), member->on_disk + member->in_flight_count + 1);
+    assert_true(member->in_flight_count < RECORDS_MAX);
+    member->in_flight[member->in_flight_count++] = *action;
+    if (action->kind == MSK_ACTION_APPEND)
+        action->append.data = NULL;
+}
+
+/* One record becomes part of what is on disk. */
+static inline void store_record(struct member *member, const struct msk_action *action)
+{
+    if (action->kind == MSK_ACTION_PERSIST) {
+        member->disk = action->persist.hard;
+        return;
+    }
+    struct msk_bytes entries = MSK_BYTES(action->append.data, action->append.len);
+    assert_true(action->append.first <= member->disk_log.count + 1);
+    msk_log_truncate(&member->disk_log, action->append.first);
+    assert_int_equal(msk_log_append_encoded(&member->disk_log, entries, action->append.count), 0);
+    assert_true(action->append.committed.index <= member->disk_log.count);
+    member->disk_committed = action->append.committed;
+}
+
+static inline void drop_records(struct member *member)
+{
+    while (member->in_flight_count > 0) {
+        struct msk_action *action = &member->in_flight[--member->in_flight_count];
+        if (action->kind == MSK_ACTION_APPEND)
+            msk_free(action->append.data);
+    }
+}
+
 static inline void perform(struct world *world, int number, struct msk_actions *actions)
 {
     struct member *member = &world->members[number];
@@ -194,11 +272,10 @@ static inline void perform(struct world *world, int number, struct msk_actions *
             tell(world, number, &action->event);
         } else if (action->kind == MSK_ACTION_RAFT) {
             post(world, number, action);
+        } else if (action->kind == MSK_ACTION_REPLY) {
+            note_end(world, number, action);
         } else {
-            assert_int_equal(action->kind, MSK_ACTION_PERSIST);
-            assert_int_equal(action->persist.sequence, member->on_disk + member->in_flight_count + 1);
-            assert_true(member->in_flight_count < 64);
-            member->in_flight[member->in_flight_count++] = action->persist.hard;
+            write_record(member, action);
         }
     }
     msk_actions_free(actions);
@@ -214,14 +291,28 @@ static inline void disk(struct world *world, int number)
     struct msk_actions actions = {0};
     if (member->in_flight_count == 0)
         return;
-    member->disk = member->in_flight[member->in_flight_count - 1];
+    for (size_t i = 0; i < member->in_flight_count; i++)
+        store_record(member, &member->in_flight[i]);
     member->on_disk += member->in_flight_count;
-    member->in_flight_count = 0;
+    drop_records(member);
     msk_raft_persisted(member->raft, world_now(world), member->on_disk, &actions);
     perform(world, number, &actions);
 }
 
 /* ---- steps */
+
+static inline int load_log(void *context, struct msk_log *log, struct msk_error *err)
+{
+    const struct member *member = context;
+    (void)err;
+    for (uint64_t index = 1; index <= member->disk_log.count;) {
+        struct msk_bytes part;
+        uint64_t count = msk_log_encoded(&member->disk_log, index, member->disk_log.count, &part);
+        assert_int_equal(msk_log_append_encoded(log, part, count), 0);
+        index += count;
+    }
+    return 0;
+}
 
 /* Starts with what is on its disk; `world->config` says how it behaves. */
 static inline void start(struct world *world, int number)
@@ -233,8 +324,9 @@ static inline void start(struct world *world, int number)
     config.sequence = &member->sequence;
     assert_null(member->raft);
     member->sequence = member->on_disk;
-    assert_int_equal(msk_raft_new(&config, member->disk.term ? &member->disk : NULL, world_now(world), &member->raft),
-                     0);
+    struct msk_saved saved = {
+        .hard = member->disk, .committed = member->disk_committed, .load = load_log, .context = member};
+    assert_int_equal(msk_raft_new(&config, &saved, world_now(world), &member->raft, NULL), 0);
 }
 
 static inline void bond_one_way(struct world *world, int number, int peer)
@@ -304,7 +396,7 @@ static inline void crash(struct world *world, int number)
     struct member *member = &world->members[number];
     msk_raft_free(member->raft);
     member->raft = NULL;
-    member->in_flight_count = 0;
+    drop_records(member);
     for (int i = 1; i <= world->count; i++) {
         lose(world, number, i);
         lose(world, i, number);
@@ -345,15 +437,24 @@ static inline int receive(struct world *world, int to, int from, const struct ms
     return result;
 }
 
+/* What the parcel says; from the arena. */
+static inline struct msk_raft_message read_parcel(const struct parcel *parcel, struct msk_arena *arena)
+{
+    struct msk_raft_message message;
+    msk_arena_init(arena, 64u << 20);
+    assert_int_equal(parcel->data[0], MSK_BOND_RAFT);
+    assert_int_equal(
+        msk_decode(MSK_TYPE(raft_message), MSK_BYTES(parcel->data + 1, parcel->len - 1), arena, &message, NULL), 0);
+    return message;
+}
+
 static inline void deliver_parcel(struct world *world, size_t at)
 {
     struct parcel parcel = world->parcels[at];
-    struct msk_raft_message message;
     struct msk_arena arena;
-    msk_arena_init(&arena, 1u << 20);
     world->parcel_count--;
     memmove(&world->parcels[at], &world->parcels[at + 1], (world->parcel_count - at) * sizeof parcel);
-    assert_int_equal(msk_decode(MSK_TYPE(raft_message), MSK_BYTES(parcel.data, parcel.len), &arena, &message, NULL), 0);
+    struct msk_raft_message message = read_parcel(&parcel, &arena);
     if (world->bonded[parcel.to][parcel.from] && raft_of(world, parcel.to))
         assert_int_equal(receive(world, parcel.to, parcel.from, &message), 0);
     msk_arena_free(&arena);
@@ -409,10 +510,10 @@ static inline void tick(struct world *world, int number)
     perform(world, number, &actions);
 }
 
-/* Its timer fires, after a beat from everybody within reach. Nothing is delivered yet. */
+/* Its election or heartbeat timer fires, after a beat from everybody within reach. Nothing is delivered yet. */
 static inline void timer_of(struct world *world, int number)
 {
-    uint64_t deadline_ms = msk_raft_deadline(raft_of(world, number));
+    uint64_t deadline_ms = raft_of(world, number)->timer_ms;
     assert_true(deadline_ms != MSK_NEVER);
     if (deadline_ms > world->now_ms)
         world->now_ms = deadline_ms;
@@ -471,7 +572,9 @@ static inline void give(struct world *world, int number, uint64_t term, uint64_t
         snprintf(command, sizeof command, "%llu of term %llu", (unsigned long long)log->count + 1,
                  (unsigned long long)term);
         assert_int_equal(msk_log_append(log, term, msk_bytes_of_text(command)), 0);
+        assert_int_equal(msk_log_append(&world->members[number].disk_log, term, msk_bytes_of_text(command)), 0);
     }
+    raft_of(world, number)->durable = log->count;
 }
 
 static inline void commit_to(struct world *world, int number, uint64_t index)
@@ -497,24 +600,14 @@ static inline void elect(struct world *world, int number)
     msk_builder_reset(&world->trace);
 }
 
-/* A leader takes one command and sends it to all it is bonded with (3.7), as replication would. */
+/* A leader takes one command (3.7). */
 static inline void propose(struct world *world, int leader)
 {
-    struct msk_raft *raft = raft_of(world, leader);
     struct msk_actions actions = {0};
-    struct msk_raft_message message = {.kind = MSK_RAFT_APPEND_ENTRIES,
-                                       .append_entries = {.term = raft->hard.term,
-                                                          .leader = *id_of(world, leader),
-                                                          .prev = msk_log_last(&raft->log),
-                                                          .leader_commit = raft->committed.index}};
     char command[64];
     snprintf(command, sizeof command, "%d at %llu", leader, (unsigned long long)world->now_ms);
-    struct msk_log_entry entry = {raft->hard.term, msk_bytes_of_text(command)};
-    message.append_entries.entries = (struct msk_log_entry_seq){&entry, 1};
-    assert_int_equal(msk_log_append(&raft->log, entry.term, entry.command), 0);
-    for (int i = 1; i <= world->count; i++)
-        if (world->bonded[leader][i])
-            msk_act_raft(&actions, id_of(world, i), &message, 0);
+    struct msk_bytes bytes = msk_bytes_of_text(command);
+    assert_int_equal(msk_raft_propose(raft_of(world, leader), world_now(world), &bytes, 1, &actions), 0);
     perform(world, leader, &actions);
 }
 
@@ -568,6 +661,10 @@ static inline void world_free(struct world *world)
 {
     for (int i = 1; i <= world->count; i++)
         msk_raft_free(raft_of(world, i));
+    for (int i = 1; i <= world->count; i++) {
+        drop_records(&world->members[i]);
+        msk_log_free(&world->members[i].disk_log);
+    }
     for (size_t i = 0; i < world->parcel_count; i++)
         msk_free(world->parcels[i].data);
     free(world->parcels);

@@ -22,6 +22,7 @@ struct fixture {
     char directory[64], path[96];
     struct msk_control *control;
     struct msk_control_request *pending;
+    size_t left_count;
 };
 
 /* ---- what the node under test can do */
@@ -48,6 +49,33 @@ static void run_later(void *context, const json_t *arguments, struct msk_control
     fixture->pending = request;
 }
 
+/* An answer that does not fit into one. */
+static void run_lengthy(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    (void)context;
+    (void)arguments;
+    char *text = malloc(MSK_CONTROL_ANSWER_MAX);
+    assert_non_null(text);
+    memset(text, 'x', MSK_CONTROL_ANSWER_MAX);
+    msk_control_answer(request, json_stringn(text, MSK_CONTROL_ANSWER_MAX));
+    free(text);
+}
+
+static void on_left(void *context)
+{
+    struct fixture *fixture = context;
+    fixture->left_count++;
+    msk_control_answer(fixture->pending, json_object());
+    fixture->pending = NULL;
+}
+
+/* As "later", but its client's leaving ends it. */
+static void run_noticing(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    run_later(context, arguments, request);
+    msk_control_on_leave(request, on_left, context);
+}
+
 static void run_watch(void *context, const json_t *arguments, struct msk_control_request *request)
 {
     (void)context;
@@ -55,13 +83,16 @@ static void run_watch(void *context, const json_t *arguments, struct msk_control
     msk_control_stream(request);
 }
 
-static const struct msk_control_verb verbs[] = {
-    {"echo", run_echo}, {"refuse", run_refuse}, {"later", run_later}, {"watch", run_watch}};
+static const struct msk_control_verb verbs[] = {{"echo", run_echo},         {"refuse", run_refuse},
+                                                {"later", run_later},       {"watch", run_watch},
+                                                {"noticing", run_noticing}, {"lengthy", run_lengthy}};
+
+#define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 
 static void listen_again(struct fixture *fixture)
 {
     struct msk_error err;
-    if (msk_control_new(&fixture->loop, fixture->path, verbs, 4, fixture, &fixture->control, &err))
+    if (msk_control_new(&fixture->loop, fixture->path, verbs, VERB_COUNT, fixture, &fixture->control, &err))
         fail_msg("%s", err.text);
 }
 
@@ -202,6 +233,45 @@ static void who_left_is_answered_into_the_void(void **state)
         msk_control_answer(fixture->pending, json_object());
         run_a_little(fixture);
     }
+}
+
+static void who_left_is_noticed_once(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_raw(fixture);
+    say(fd, "{\"cmd\":\"noticing\"}\n");
+    run_a_little(fixture);
+    assert_int_equal(fixture->left_count, 0);
+    close(fd);
+    run_a_little(fixture);
+    assert_int_equal(fixture->left_count, 1);
+    run_a_little(fixture);
+    assert_int_equal(fixture->left_count, 1);
+}
+
+static void who_still_reads_has_not_left(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_raw(fixture);
+    say(fd, "{\"cmd\":\"noticing\"}\n");
+    run_a_little(fixture);
+    shutdown(fd, SHUT_WR);
+    run_a_little(fixture);
+    assert_int_equal(fixture->left_count, 0);
+    msk_control_answer(fixture->pending, json_object());
+    expect_line(fixture, fd, "{\"ok\":true,\"result\":{}}");
+    expect_end(fixture, fd);
+    assert_int_equal(fixture->left_count, 0);
+}
+
+static void an_answer_too_long_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_raw(fixture);
+    say(fd, "{\"cmd\":\"lengthy\"}\n{\"cmd\":\"echo\",\"say\":1}\n");
+    expect_line(fixture, fd, "{\"ok\":false,\"error\":\"the answer is too long\",\"code\":\"LIMIT\"}");
+    expect_line(fixture, fd, "{\"ok\":true,\"result\":{\"said\":1}}");
+    close(fd);
 }
 
 static void nonsense_is_answered_with_the_reason(void **state)
@@ -352,7 +422,8 @@ static void what_is_in_the_way(void **state)
     struct fixture *fixture = *state;
     struct msk_control *second;
     struct msk_error err;
-    assert_int_equal(msk_control_new(&fixture->loop, fixture->path, verbs, 4, fixture, &second, &err), MSK_E_REFUSED);
+    assert_int_equal(msk_control_new(&fixture->loop, fixture->path, verbs, VERB_COUNT, fixture, &second, &err),
+                     MSK_E_REFUSED);
     assert_non_null(strstr(err.text, "another process listens there"));
     msk_control_free(fixture->control);
 
@@ -364,15 +435,17 @@ static void what_is_in_the_way(void **state)
 
     file = open(fixture->path, O_CREAT | O_WRONLY, 0600);
     close(file);
-    assert_int_equal(msk_control_new(&fixture->loop, fixture->path, verbs, 4, fixture, &second, &err), MSK_E_REFUSED);
+    assert_int_equal(msk_control_new(&fixture->loop, fixture->path, verbs, VERB_COUNT, fixture, &second, &err),
+                     MSK_E_REFUSED);
     assert_non_null(strstr(err.text, "is not a socket"));
     unlink(fixture->path);
 
     char path[200];
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = 0;
-    assert_int_equal(msk_control_new(&fixture->loop, path, verbs, 4, fixture, &second, &err), MSK_E_INVALID);
-    assert_int_equal(msk_control_new(&fixture->loop, "/nowhere/sock", verbs, 4, fixture, &second, &err), MSK_E_IO);
+    assert_int_equal(msk_control_new(&fixture->loop, path, verbs, VERB_COUNT, fixture, &second, &err), MSK_E_INVALID);
+    assert_int_equal(msk_control_new(&fixture->loop, "/nowhere/sock", verbs, VERB_COUNT, fixture, &second, &err),
+                     MSK_E_IO);
     listen_again(fixture);
 }
 
@@ -453,6 +526,9 @@ int main(void)
         TEST(an_answer_may_come_later_and_holds_up_only_its_own_connection),
         TEST(who_has_said_everything_still_gets_the_answer),
         TEST(who_left_is_answered_into_the_void),
+        TEST(who_left_is_noticed_once),
+        TEST(an_answer_too_long_is_told),
+        TEST(who_still_reads_has_not_left),
         TEST(nonsense_is_answered_with_the_reason),
         TEST(a_request_that_never_ends_is_refused),
         TEST(only_so_many_connections),

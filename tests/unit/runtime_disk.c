@@ -17,6 +17,8 @@ struct slow_store {
     int let_go[2]; /* a pipe: one byte a transaction, 'x' makes it fail */
     struct msk_store_record written[64];
     size_t written_count, transactions;
+    struct msk_store_change changes[16]; /* without their data */
+    size_t change_count;
     bool closed;
 };
 
@@ -30,15 +32,17 @@ static int slow_load(struct msk_store *base, struct msk_store_record **records, 
     return 0;
 }
 
-static int slow_write(struct msk_store *base, const struct msk_store_record *records, size_t count,
-                      struct msk_error *err)
+static int slow_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
 {
     struct slow_store *store = (struct slow_store *)base;
     char byte;
     if (read(store->let_go[0], &byte, 1) != 1 || byte == 'x')
         return msk_fail(err, MSK_E_IO, "the disk is gone");
-    memcpy(store->written + store->written_count, records, count * sizeof *records);
-    store->written_count += count;
+    if (batch->record_count > 0)
+        memcpy(store->written + store->written_count, batch->records, batch->record_count * sizeof *batch->records);
+    store->written_count += batch->record_count;
+    for (size_t i = 0; i < batch->change_count; i++)
+        store->changes[store->change_count++] = batch->changes[i];
     store->transactions++;
     return 0;
 }
@@ -222,6 +226,81 @@ static void memory_may_run_out(void **state)
     assert_int_equal(fixture->failure.code, MSK_E_NOMEM);
 }
 
+static int change(struct fixture *fixture, uint64_t first, uint64_t sequence)
+{
+    const struct msk_store_change append = {
+        .kind = MSK_STORE_APPEND, .group = {{1}}, .first = first, .count = 1, .data = msk_memdup("entry", 5), .len = 5};
+    return msk_disk_change(fixture->disk, &append, sequence);
+}
+
+static int snapshot(struct fixture *fixture, uint64_t index, uint64_t sequence)
+{
+    const struct msk_store_change taken = {
+        .kind = MSK_STORE_SNAPSHOT, .group = {{1}}, .cursor = {1, index}, .data = msk_memdup("state", 5), .len = 5};
+    return msk_disk_change(fixture->disk, &taken, sequence);
+}
+
+static void changes_of_a_log_keep_their_order(void **state)
+{
+    struct fixture *fixture = *state;
+    open_disk(fixture, &fixture->store.base);
+    assert_int_equal(change(fixture, 1, 1), 0);
+    msk_disk_flush(fixture->disk);
+    assert_int_equal(change(fixture, 2, 2), 0);
+    assert_int_equal(snapshot(fixture, 1, 3), 0);
+    assert_int_equal(change(fixture, 3, 4), 0);
+    assert_int_equal(snapshot(fixture, 2, 5), 0); /* the first is of no use any more */
+    assert_int_equal(change(fixture, 2, 6), 0);
+    msk_disk_flush(fixture->disk);
+    let_go(fixture, '.');
+    assert_int_equal(fixture->stored, 1);
+    let_go(fixture, '.');
+    assert_int_equal(fixture->stored, 6);
+    const struct msk_store_change *written = fixture->store.changes;
+    assert_int_equal(fixture->store.change_count, 5);
+    assert_int_equal(written[1].first, 2);
+    assert_int_equal(written[2].first, 3);
+    assert_int_equal(written[3].cursor.index, 2);
+    assert_int_equal(written[4].first, 2);
+}
+
+/* A group that is joined while its own changes are on their way must find them. */
+static void reading_waits_for_what_was_put(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct msk_digest group = {{1}};
+    struct msk_store_log stored;
+    struct msk_error err = {0};
+    open_disk(fixture, &fixture->store.base);
+    assert_int_equal(change(fixture, 1, 1), 0);
+    msk_disk_flush(fixture->disk);
+    assert_int_equal(change(fixture, 2, 2), 0);
+    assert_int_equal(write(fixture->store.let_go[1], "..", 2), 2);
+    assert_int_equal(msk_disk_load_log(fixture->disk, &group, &stored, &err), 0);
+    assert_int_equal(fixture->store.change_count, 2);
+    while (fixture->reports == 0)
+        uv_run(&fixture->loop, UV_RUN_ONCE);
+    assert_int_equal(fixture->stored, 2);
+    assert_true(msk_disk_idle(fixture->disk));
+
+    assert_int_equal(change(fixture, 3, 3), 0);
+    assert_int_equal(write(fixture->store.let_go[1], ".", 1), 1);
+    assert_int_equal(msk_disk_load_log(fixture->disk, &group, &stored, &err), 0);
+    assert_int_equal(fixture->stored, 3);
+}
+
+static void a_change_that_is_lost_ends_the_writing(void **state)
+{
+    struct fixture *fixture = *state;
+    open_disk(fixture, &fixture->store.base);
+    const struct msk_store_change too_much = {
+        .kind = MSK_STORE_APPEND, .group = {{1}}, .first = 1, .count = 1, .len = (size_t)MSK_DISK_WAITING_MAX + 1};
+    assert_int_equal(msk_disk_change(fixture->disk, &too_much, 1), MSK_E_LIMIT);
+    put(fixture, 1, 10, 2);
+    assert_true(msk_disk_idle(fixture->disk));
+    assert_int_equal(fixture->store.transactions, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -233,6 +312,9 @@ int main(void)
         TEST(what_is_left_is_written_at_the_end),
         TEST(a_store_in_memory_reports_at_once),
         TEST(memory_may_run_out),
+        TEST(changes_of_a_log_keep_their_order),
+        TEST(reading_waits_for_what_was_put),
+        TEST(a_change_that_is_lost_ends_the_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static struct msk_group_config config(void)
         .key = msk_digest_of_string("secret1"),
         .alias = "ledger",
         .key_source = "text",
-        .machine = "noop",
+        .machine = "kv",
         .machine_signature = msk_digest_of_string(MSK_NOOP_MACHINE_ID),
         .sync_signature = msk_log_replay_signature(MSK_NOOP_MACHINE_TYPE, 2000, 25000),
         .heartbeat_interval_ms = 500,
@@ -29,7 +29,13 @@ static struct msk_group_config config(void)
                  .bootstrap_delay_ms = 3000,
                  .preference = MSK_PREFER_RELUCTANT,
                  .reluctant_factor = 4,
-                 .members = 5},
+                 .members = 5,
+                 .machine = &msk_machine_kv,
+                 .forward_timeout_ms = 1500,
+                 .query_timeout_ms = 2500,
+                 .sync_batch_size = 2000,
+                 .sync_fetch_timeout_ms = 25000,
+                 .on_fork = MSK_FORK_RESYNC},
     };
 }
 
@@ -45,7 +51,13 @@ static void settings_survive_the_way(void **state)
     const struct msk_group_config *got = &copy->config;
     assert_string_equal(got->alias, "ledger");
     assert_string_equal(got->key_source, "text");
-    assert_string_equal(got->machine, "noop");
+    assert_string_equal(got->machine, "kv");
+    assert_ptr_equal(got->raft.machine, &msk_machine_kv);
+    assert_int_equal(got->raft.forward_timeout_ms, 1500);
+    assert_int_equal(got->raft.query_timeout_ms, 2500);
+    assert_int_equal(got->raft.sync_batch_size, 2000);
+    assert_int_equal(got->raft.sync_fetch_timeout_ms, 25000);
+    assert_int_equal(got->raft.on_fork, MSK_FORK_RESYNC);
     assert_int_equal(got->raft.heartbeat_interval_ms, 500);
     assert_int_equal(got->raft.election_timeout_ms, 2000);
     assert_int_equal(got->raft.election_timeout_jitter_ms, 500);

@@ -60,7 +60,8 @@ static void fill(struct fixture *fixture)
     struct msk_error err = {0};
     for (size_t i = 0; i < 200; i++)
         records[i] = (struct msk_store_record){.group = {{(uint8_t)i, 9}}, .hard = {.term = i + 1, .has_vote = true}};
-    assert_int_equal(msk_store_write(store, records, 200, &err), 0);
+    assert_int_equal(msk_store_write(store, &(struct msk_store_batch){.records = records, .record_count = 200}, &err),
+                     0);
     msk_store_close(store);
 }
 
@@ -270,7 +271,7 @@ static void no_room_left(void **state)
     struct msk_store *store = open_ours(fixture);
     limit_file_size(0);
     const struct msk_store_record more = {.group = {{3, 9}}, .hard = {.term = 1000}};
-    int rc = msk_store_write(store, &more, 1, &err);
+    int rc = msk_store_write(store, &(struct msk_store_batch){.records = &more, .record_count = 1}, &err);
     setrlimit(RLIMIT_FSIZE, &unlimited);
     msk_store_close(store);
     assert_int_equal(rc, MSK_E_IO);

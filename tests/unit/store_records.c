@@ -76,7 +76,7 @@ static struct msk_store_record record(uint8_t group, uint64_t term, int vote)
 static void write_all(struct msk_store *store, const struct msk_store_record *records, size_t count)
 {
     struct msk_error err = {0};
-    if (msk_store_write(store, records, count, &err))
+    if (msk_store_write(store, &(struct msk_store_batch){.records = records, .record_count = count}, &err))
         fail_msg("%s", err.text);
 }
 

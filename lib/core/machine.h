@@ -1,0 +1,67 @@
+/* machine.h: a state machine as raft sees it, and the built-in ones: noop, counter, lines, kv, opaque (cli.md "Built-in
+ * machines").
+ *
+ * A machine is told committed entries in order and answers queries; commands, queries and results are postcard values
+ * of declared types. Functions that take time (a child process) answer MSK_MACHINE_LATER and tell the end through
+ * msk_node_machine_applied and msk_node_machine_answered; until then they are not asked to apply more. */
+#ifndef MSK_CORE_MACHINE_H
+#define MSK_CORE_MACHINE_H
+
+#include "wire/messages.h"
+#include "wire/type.h"
+
+#define MSK_MACHINE_LATER        1           /* the answer comes by itself */
+#define MSK_MACHINE_RESULT_MAX   (16u << 20) /* bytes of an encoded query result */
+#define MSK_MACHINE_SNAPSHOT_MAX (1u << 30)
+#define MSK_MACHINE_APPLY_MAX    256  /* entries in one call */
+#define MSK_MACHINE_LINES_MAX    4096 /* lines and pairs in one query result */
+
+/* Consecutive committed entries of one term; valid during the call. */
+struct msk_machine_batch {
+    uint64_t term, first; /* index of entries[0] */
+    const struct msk_log_entry *entries;
+    size_t count;
+};
+
+struct msk_machine {
+    const char *name;
+    const char *id;        /* its signature is msk_digest_of_string of this; NULL: the user says (groups.md 1.5) */
+    const char *rust_type; /* for the log replay signature, NULL: the user says (groups.md 1.6) */
+    const struct msk_type *command, *query, *result; /* NULL: bytes of any content */
+    bool has_idle; /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
+    struct msk_bytes idle;
+
+    /* `context` is from the group's configuration. 0, MSK_E_NOMEM or another error. */
+    int (*create)(void *context, void **state);
+    void (*destroy)(void *state); /* NULL is fine */
+
+    /* Undecodable commands change nothing, on every member alike. 0, MSK_MACHINE_LATER, or an error that stops the
+     * group: the state is then of no use. */
+    int (*apply)(void *state, const struct msk_machine_batch *batch);
+
+    /* Append the encoded result. `ticket` names the query when the answer comes later. MSK_E_INVALID: not a query. */
+    int (*query_state)(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result);
+
+    /* All of the state as bytes, and back. Both NULL: it cannot, and is replayed from index 1 at every start. Empty
+     * bytes are the state at the beginning. MSK_E_DAMAGED: not a snapshot of this machine. */
+    int (*snapshot)(void *state, struct msk_builder *out);
+    int (*restore)(void *state, struct msk_bytes snapshot);
+};
+
+extern const struct msk_machine msk_machine_noop;    /* commands and queries: nothing */
+extern const struct msk_machine msk_machine_counter; /* Increment(u32), Decrement(u32); query unit; result i64 */
+extern const struct msk_machine msk_machine_lines;   /* command text; query u64, the first index; result list of text */
+extern const struct msk_machine msk_machine_kv;      /* Set, Delete, Cas; query Get, Scan; result Value, Pairs */
+extern const struct msk_machine msk_machine_opaque;  /* any command; a query answers the number of commands, u64 */
+
+/* All built-in machines, ended by NULL; one by its name, NULL: none. */
+extern const struct msk_machine *const msk_machines[];
+const struct msk_machine *msk_machine_find(const char *name);
+
+/* One command, query or result (`type` from above, NULL allowed) from JSON: of no type it is hex text. 0,
+ * MSK_E_INVALID, MSK_E_NOMEM. */
+int msk_machine_read_json(const struct msk_type *type, const json_t *json, struct msk_builder *out,
+                          struct msk_error *err);
+int msk_machine_print_json(const struct msk_type *type, struct msk_bytes value, json_t **out, struct msk_error *err);
+
+#endif

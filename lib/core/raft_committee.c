@@ -1,0 +1,132 @@
+/* Which entries a leader may call committed: by a majority, or by the reference's committee (groups.md 3.7, W-1, W-8,
+ * W-9). */
+#include <stdlib.h>
+
+#include "core/raft_state.h"
+
+#define COMMITTEE_MAX 5
+
+static int descending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* ---- ours */
+
+/* W-1, W-9: the highest index that a majority has on disk, 0 for none: of the declared members, else of ourselves and
+ * those bonded peers that granted anything in this term. */
+static uint64_t majority_index(const struct msk_raft *raft)
+{
+    uint64_t acked[MSK_RAFT_PEERS_MAX + 1] = {raft->durable};
+    size_t count = 1;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        if (raft->peers[i].bonded && raft->peers[i].counted)
+            acked[count++] = raft->peers[i].acked;
+    size_t needed = msk_raft_floor(raft) ? msk_raft_floor(raft) : count / 2 + 1;
+    if (needed > count)
+        return 0;
+    qsort(acked, count, sizeof acked[0], descending);
+    return acked[needed - 1];
+}
+
+/* ---- the reference's: voters V and non-voters N, ourselves always among V */
+
+static size_t seats(const struct msk_raft *raft, enum msk_seat seat)
+{
+    size_t count = seat == MSK_SEAT_VOTER;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        count += raft->peers[i].seat == seat;
+    return count;
+}
+
+static void promote_best(struct msk_raft *raft)
+{
+    struct msk_raft_peer *best = NULL;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        if (raft->peers[i].seat == MSK_SEAT_WAITING && (!best || raft->peers[i].acked > best->acked))
+            best = &raft->peers[i];
+    if (best)
+        best->seat = MSK_SEAT_VOTER;
+}
+
+static void backfill(struct msk_raft *raft)
+{
+    size_t voters = seats(raft, MSK_SEAT_VOTER), waiting = seats(raft, MSK_SEAT_WAITING);
+    size_t target = voters + waiting < COMMITTEE_MAX ? voters + waiting : COMMITTEE_MAX;
+    if (target > 2 && target % 2 == 0)
+        target++;
+    if (voters >= target)
+        return;
+    size_t added = waiting < target - voters ? waiting : target - voters;
+    if ((voters + added) % 2 == 0 && added > 0)
+        added--;
+    while (added-- > 0)
+        promote_best(raft);
+}
+
+static void drop_unbonded(struct msk_raft *raft)
+{
+    for (size_t i = 0; i < raft->peer_count; i++)
+        if (!raft->peers[i].bonded)
+            raft->peers[i].seat = MSK_SEAT_NONE;
+    backfill(raft);
+}
+
+static void committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer, enum msk_vote vote)
+{
+    if (vote == MSK_VOTE_ABSTAINED)
+        peer->seat = MSK_SEAT_NONE;
+    backfill(raft);
+    drop_unbonded(raft);
+    if (vote == MSK_VOTE_GRANTED && peer->seat == MSK_SEAT_NONE) {
+        peer->seat = MSK_SEAT_WAITING;
+        backfill(raft);
+    }
+}
+
+static uint64_t committee_index(const struct msk_raft *raft)
+{
+    uint64_t acked[MSK_RAFT_PEERS_MAX + 1] = {raft->log.count};
+    size_t count = 1;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        if (raft->peers[i].seat == MSK_SEAT_VOTER && raft->peers[i].bonded)
+            acked[count++] = raft->peers[i].acked;
+    qsort(acked, count, sizeof acked[0], descending);
+    return acked[count / 2];
+}
+
+/* ---- both */
+
+void msk_raft_committee_elected(struct msk_raft *raft)
+{
+    uint64_t last = raft->log.count;
+    for (size_t i = 0; i < raft->peer_count; i++) {
+        struct msk_raft_peer *peer = &raft->peers[i];
+        peer->counted = peer->answered && peer->answer == MSK_VOTE_GRANTED;
+        peer->acked = peer->counted ? last : 0;
+        peer->seat = peer->counted ? MSK_SEAT_VOTER : MSK_SEAT_NONE;
+    }
+}
+
+void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
+                              const struct msk_append_entries_response *response)
+{
+    if (response->vote == MSK_VOTE_GRANTED) {
+        peer->counted = true;
+        peer->acked = response->last_log_index < raft->log.count ? response->last_log_index : raft->log.count;
+    } else if (response->vote == MSK_VOTE_ABSTAINED) {
+        peer->counted = false;
+    }
+    if (!msk_raft_defends(raft))
+        committee_heard(raft, peer, response->vote);
+}
+
+/* W-8: entries of earlier terms are committed only together with one of our own. */
+uint64_t msk_raft_committable(const struct msk_raft *raft)
+{
+    uint64_t term, index = msk_raft_defends(raft) ? majority_index(raft) : committee_index(raft);
+    if (index <= raft->committed.index || !msk_log_term_at(&raft->log, index, &term))
+        return 0;
+    return term == raft->hard.term || !msk_raft_defends(raft) ? index : 0;
+}

@@ -1,0 +1,228 @@
+/* What is appended to the log, cut from it, stored, committed and applied; and what happens when a history differs. */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "core/raft_state.h"
+
+/* ---- entries */
+
+bool msk_raft_holds(const struct msk_raft *raft, uint64_t index, const struct msk_log_entry *entry)
+{
+    struct msk_log_entry ours;
+    return msk_log_get(&raft->log, index, &ours) && ours.term == entry->term &&
+           msk_bytes_equal(ours.command, entry->command);
+}
+
+static void note_change(struct msk_raft *raft, uint64_t index)
+{
+    if (index < raft->changed_from)
+        raft->changed_from = index;
+}
+
+void msk_raft_cut(struct msk_raft *raft, uint64_t from, struct msk_actions *out)
+{
+    struct msk_cursor last = msk_log_last(&raft->log);
+    if (from > last.index)
+        return;
+    msk_log_truncate(&raft->log, from);
+    note_change(raft, from);
+    for (size_t i = 0; i < raft->write_count; i++)
+        if (raft->writes[i].last >= from)
+            raft->writes[i].last = from - 1;
+    if (raft->durable >= from)
+        raft->durable = from - 1;
+    MSK_EMIT(out, &raft->config.group, LOG_TRUNCATED, MSK_F_U64("from", from), MSK_F_CURSOR("old_last", last),
+             MSK_F_CURSOR("committed", raft->committed));
+}
+
+bool msk_raft_append(struct msk_raft *raft, const struct msk_digest *from, const struct msk_log_entry *entry,
+                     struct msk_actions *out)
+{
+    int result = msk_log_append(&raft->log, entry->term, entry->command);
+    if (result == MSK_E_LIMIT)
+        MSK_EMIT(out, &raft->config.group, LIMIT_HIT, MSK_F_TEXT("which", "log"),
+                 MSK_F_DIGEST("peer", from ? from : &raft->config.self), MSK_F_U64("value", raft->log.count));
+    else if (result < 0)
+        out->error = result;
+    if (result == 0)
+        note_change(raft, raft->log.count);
+    return result == 0;
+}
+
+/* ---- storing */
+
+/* The entries from `first` on in one block of memory; NULL without memory. */
+static uint8_t *gather(const struct msk_raft *raft, uint64_t first, size_t *len)
+{
+    struct msk_builder encoded;
+    uint64_t last = raft->log.count;
+    msk_builder_init(&encoded, MSK_LOG_BYTES_MAX);
+    while (first <= last) {
+        struct msk_bytes part;
+        first += msk_log_encoded(&raft->log, first, last, &part);
+        msk_builder_append(&encoded, part.data, part.len);
+    }
+    return msk_builder_take(&encoded, len);
+}
+
+/* When more records are under way than can be told apart, the last one stands for its predecessor, too: that is known
+ * to be on disk later than it is. */
+static void note_write(struct msk_raft *raft, uint64_t sequence)
+{
+    if (raft->write_count == MSK_RAFT_WRITES_MAX)
+        raft->write_count--;
+    raft->writes[raft->write_count++] = (struct msk_write){sequence, raft->log.count};
+}
+
+void msk_raft_save_log(struct msk_raft *raft, struct msk_actions *out)
+{
+    size_t len;
+    uint64_t first = raft->changed_from;
+    if (first == MSK_NEVER)
+        return;
+    uint8_t *data = gather(raft, first, &len);
+    raft->record = ++*raft->config.sequence;
+    note_write(raft, raft->record);
+    raft->changed_from = MSK_NEVER;
+    raft->recorded = raft->committed.index <= raft->log.count ? raft->committed : msk_log_last(&raft->log);
+    msk_act_append(out, &raft->config.group, first, raft->log.count + 1 - first, data, len, raft->recorded,
+                   raft->record);
+}
+
+void msk_raft_log_persisted(struct msk_raft *raft, uint64_t sequence)
+{
+    size_t done = 0;
+    while (done < raft->write_count && raft->writes[done].sequence <= sequence)
+        raft->durable = raft->writes[done++].last;
+    raft->write_count -= done;
+    for (size_t i = 0; i < raft->write_count; i++)
+        raft->writes[i] = raft->writes[i + done];
+}
+
+/* ---- committing, applying */
+
+/* Committed entries of one term behind what is applied, as many as fit. */
+static struct msk_machine_batch next_batch(const struct msk_raft *raft, struct msk_log_entry *entries)
+{
+    struct msk_machine_batch batch = {.first = raft->applied + 1, .entries = entries};
+    for (uint64_t index = batch.first; index <= raft->committed.index && batch.count < MSK_MACHINE_APPLY_MAX; index++) {
+        bool there = msk_log_get(&raft->log, index, &entries[batch.count]);
+        msk_assert(there);
+        if (batch.count > 0 && entries[batch.count].term != batch.term)
+            break;
+        batch.term = entries[batch.count++].term;
+    }
+    return batch;
+}
+
+void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out)
+{
+    struct msk_log_entry entries[MSK_MACHINE_APPLY_MAX];
+    while (!raft->applying && !raft->failed && !raft->halted && raft->applied < raft->committed.index) {
+        struct msk_machine_batch batch = next_batch(raft, entries);
+        int result = raft->machine->apply(raft->machine_state, &batch);
+        if (result < 0)
+            msk_raft_fail(raft, "the machine failed", out);
+        else if (result == MSK_MACHINE_LATER)
+            raft->applying = raft->applied + batch.count;
+        else
+            raft->applied += batch.count;
+    }
+}
+
+void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int result, struct msk_actions *out)
+{
+    (void)now;
+    if (!raft->applying || raft->failed)
+        return;
+    raft->applied = raft->applying;
+    raft->applying = 0;
+    if (result < 0)
+        msk_raft_fail(raft, "the machine failed", out);
+    msk_raft_apply(raft, out);
+    msk_requests_committed(raft, out);
+}
+
+void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)
+{
+    uint64_t from = raft->committed.index;
+    raft->committed.index = index;
+    msk_log_term_at(&raft->log, index, &raft->committed.term);
+    if (msk_raft_defends(raft))
+        msk_log_keep(&raft->log, index);
+    MSK_EMIT(out, &raft->config.group, COMMIT_ADVANCED, MSK_F_U64("from", from), MSK_F_U64("to", index),
+             MSK_F_U64("term", raft->committed.term));
+    msk_raft_apply(raft, out);
+    msk_requests_committed(raft, out);
+}
+
+void msk_raft_snapshot(struct msk_raft *raft, struct msk_actions *out)
+{
+    struct msk_builder state;
+    struct msk_cursor at = {.index = raft->applied};
+    if (!raft->machine->snapshot || raft->applied <= raft->snapshot_index || raft->applying || raft->failed)
+        return;
+    msk_log_term_at(&raft->log, at.index, &at.term);
+    msk_builder_init(&state, MSK_MACHINE_SNAPSHOT_MAX);
+    if (raft->machine->snapshot(raft->machine_state, &state) == 0 && !state.error) {
+        msk_raft_save(raft, out); /* the entries it stands for come first */
+        raft->snapshot_index = at.index;
+        raft->record = ++*raft->config.sequence;
+        msk_act_snapshot(out, &raft->config.group, at, msk_builder_view(&state), raft->record);
+    }
+    msk_builder_free(&state);
+}
+
+bool msk_raft_digest(struct msk_raft *raft, uint64_t index, struct msk_digest *out)
+{
+    if (index > raft->committed.index)
+        return false;
+    *out = msk_log_digest(&raft->log, index);
+    return true;
+}
+
+bool msk_raft_entry(const struct msk_raft *raft, uint64_t index, struct msk_log_entry *out)
+{
+    return msk_log_get(&raft->log, index, out);
+}
+
+/* ---- another history (W-3) */
+
+static void halt(struct msk_raft *raft, struct msk_actions *out)
+{
+    raft->halted = true;
+    raft->online = false;
+    msk_sync_stop(raft);
+    msk_requests_abandon(raft, "the histories of this member and its group differ", out);
+    msk_raft_set_role(raft, MSK_ROLE_FOLLOWER, out);
+    raft->timer_ms = MSK_NEVER;
+    MSK_EMIT(out, &raft->config.group, GROUP_HALTED, MSK_F_CURSOR("committed", raft->committed));
+}
+
+/* Everything is thrown away and taken from the group again. */
+static void resync(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    MSK_EMIT(out, &raft->config.group, GROUP_RESYNCED, MSK_F_CURSOR("committed", raft->committed));
+    msk_requests_abandon(raft, "this member takes the history of its group anew", out);
+    raft->log.kept = 0;
+    msk_raft_cut(raft, 1, out);
+    raft->changed_from = 1;
+    raft->committed = raft->recorded = (struct msk_cursor){0};
+    raft->applied = raft->applying = raft->snapshot_index = 0;
+    if (raft->machine->restore(raft->machine_state, MSK_BYTES("", 0)) < 0)
+        msk_raft_fail(raft, "the machine failed", out);
+    raft->online = false;
+    msk_sync_restart(raft, now, "the history is taken anew", out);
+}
+
+void msk_raft_forked(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_cursor theirs,
+                     struct msk_actions *out)
+{
+    if (!raft->fork_reported)
+        MSK_EMIT(out, &raft->config.group, FORK_SUSPECTED, MSK_F_U64("term", raft->hard.term),
+                 MSK_F_DIGEST("peer", peer), MSK_F_CURSOR("theirs", theirs), MSK_F_CURSOR("ours", raft->committed));
+    raft->fork_reported = true;
+    if (raft->config.on_fork == MSK_FORK_RESYNC && raft->machine->restore && !raft->applying)
+        resync(raft, now, out);
+    else
+        halt(raft, out);
+}

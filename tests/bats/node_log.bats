@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# Commands that become entries of the group's log, and queries of what they come to.
+load lib
+load cluster
+
+COUNTER=(--machine counter)
+MEMBERS=(--members 3)
+
+# trio OPTION...: three bonded members with a data directory each; sets leader and followers.
+trio() {
+    start_node ada --data-dir ada.data "$@"
+    start_node bob --data-dir bob.data --bootstrap "$(peer_of ada)" "$@"
+    start_node cy --data-dir cy.data --bootstrap "$(peer_of ada)" "$@"
+    local name
+    for name in ada bob cy; do
+        await "$name" 'bonds>=2'
+    done
+    leader=$(leader_of ada bob cy)
+    mapfile -t followers < <(others "$leader" ada bob cy)
+}
+
+# restart NAME [KNOWN]: a member of the trio started again on its directory.
+restart() {
+    start_node "$1" --data-dir "$1.data" ${2:+--bootstrap "$(peer_of "$2")"} "${COUNTER[@]}" "${MEMBERS[@]}"
+}
+
+# has NAME INDEX RESULT [QUERY]: what its own state answers once it has applied so much.
+has() {
+    await "$1" "committed>=$2"
+    assert_equal "$(on "$1" query ${4:+"$4"} --weak --json | jq -c .result)" "$3"
+}
+
+# ones N: so many increments by one, a line each.
+ones() { yes '{"Increment":1}' | head -n "$1"; }
+
+@test "one node: a counter counts" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    answers 'committed: index 1' on ada execute '{"Increment":7}'
+    answers 'committed: 2 commands, index 2 to 3' on ada execute '{"Decrement":9}' '{"Increment":1}'
+    answers $'-1\nread at index 3' on ada query
+    answers $'-1\nread at index 3' on ada query null --weak
+    answers '{"index":4,"first":4,"count":1,"outcome":"committed"}' on ada execute '{"Increment":1}' --json
+    answers '{"result":0,"position":4}' on ada query --json
+}
+
+@test "one node: lines keeps texts in order" {
+    start_node ada --machine lines
+    await ada is-leader
+    run -0 on ada execute '"one"' '"zwei ☃"' '"-"'
+    answers $'["one","zwei ☃","-"]\nread at index 3' on ada query 0
+    answers $'["-"]\nread at index 3' on ada query 2
+}
+
+@test "one node: kv sets, compares, deletes and scans" {
+    start_node ada --machine kv
+    await ada is-leader
+    run -0 on ada execute '{"Set":["a/1","x"]}' '{"Set":["a/2","y"]}' '{"Cas":["a/1","x","z"]}' \
+        '{"Cas":["a/2","not y","w"]}' '{"Set":["b","q"]}' '{"Delete":"b"}'
+    assert_equal "$(on ada query '{"Get":"a/1"}' --json | jq -c .result)" '{"Value":"z"}'
+    assert_equal "$(on ada query '{"Get":"b"}' --json | jq -c .result)" '{"Value":null}'
+    assert_equal "$(on ada query '{"Scan":"a/"}' --json | jq -c .result)" '{"Pairs":{"a/1":"z","a/2":"y"}}'
+}
+
+@test "opaque keeps bytes, and counts them" {
+    start_node ada --machine opaque --machine-id ledger --sync-type ledger::Ledger
+    await ada is-leader
+    answers 'committed: index 1' on ada execute --hex 00ff10
+    answers 'committed: index 2' on ada execute '"c0ffee"'
+    answers $'2\nread at index 2' on ada query
+}
+
+@test "hex gives a machine the bytes of commands, queries and results" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    run -0 on ada execute --hex 0005 # Increment(5)
+    answers $'5\nread at index 1' on ada query
+    answers $'"0a"\nread at index 1' on ada query --hex
+}
+
+@test "three nodes: leader and followers take commands, and answer queries" {
+    trio "${COUNTER[@]}" "${MEMBERS[@]}"
+    answers 'committed: index 1' on "$leader" execute '{"Increment":1}'
+    answers 'committed: index 2' on "${followers[0]}" execute '{"Increment":2}'
+    answers 'committed: index 3' on "${followers[1]}" execute '{"Increment":4}'
+    for name in ada bob cy; do
+        assert_equal "$(on "$name" query --json | jq -c '[.result, .position]')" '[7,3]'
+        has "$name" 3 7
+    done
+}
+
+@test "feed answers with the places, and the commands are committed soon" {
+    trio "${COUNTER[@]}" "${MEMBERS[@]}"
+    answers 'assigned: index 1' on "$leader" feed '{"Increment":1}'
+    answers '{"index":3,"first":2,"count":2,"outcome":"assigned"}' \
+        on "${followers[0]}" feed '{"Increment":2}' '{"Increment":3}' --json
+    for name in ada bob cy; do
+        has "$name" 3 6
+    done
+}
+
+@test "standard input: thousands of commands in batches, blank lines between them" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    { ones 2500; echo; printf '{"Decrement":500}'; } >commands
+    run -0 --separate-stderr on ada execute - <commands
+    # shellcheck disable=SC2154 # run sets stderr
+    assert_equal "$stderr" ''
+    assert_equal "$output" 'committed: 2501 commands, index 1 to 2501'
+    answers $'2000\nread at index 2501' on ada query
+    : >nothing
+    answers '' on ada execute - <nothing
+}
+
+@test "a slow writer's commands do not wait for a batch to be full" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    coproc EXECUTE { exec mosaik-node execute - --control ada.sock 3>&-; }
+    echo '{"Increment":3}' >&"${EXECUTE[1]}"
+    has ada 1 3
+    echo '{"Increment":4}' >&"${EXECUTE[1]}"
+    has ada 2 7
+    output_fd=${EXECUTE[0]} input_fd=${EXECUTE[1]}
+    exec {input_fd}>&-
+    read -r answer <&"$output_fd"
+    assert_equal "$answer" 'committed: 2 commands, index 1 to 2'
+}
+
+@test "several groups of a node: each has its machine and its log" {
+    start_node ada "${COUNTER[@]}" --as count
+    on ada join --group-key two --as notes --machine lines "${FAST[@]}"
+    await ada is-leader --group count
+    await ada is-leader --group notes
+    ones 1500 >commands
+    answers 'committed: 1500 commands, index 1 to 1500' mosaik-node execute - -c ada.sock --group count <commands
+    answers 'committed: index 1' on ada execute '"a note"' --group notes
+    answers $'1500\nread at index 1500' on ada query --group count
+    answers $'["a note"]\nread at index 1' on ada query 0 --group notes
+    run -2 on ada execute '"a note"'
+}
+
+@test "what was committed before a batch that fails is told" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    { ones 1000; echo '{"Increment":0.5}'; } >commands
+    run -2 --separate-stderr on ada execute - <commands
+    assert_equal "$output" ''
+    assert_regex "$stderr" '^mosaik-node: after 1000 that were committed: standard input: line 1001: '
+    answers $'1000\nread at index 1000' on ada query
+}
+
+@test "bad commands are refused by their place, and nothing of their batch is executed" {
+    start_node ada "${COUNTER[@]}"
+    await ada is-leader
+    run --separate-stderr on ada execute '{"Increment":1}' '{"Increment":"two"}'
+    assert_equal "$status" 2
+    assert_regex "$stderr" '^mosaik-node: command 2: .*Increment.*'
+    run --separate-stderr on ada execute '{"Multiply":1}'
+    assert_equal "$status" 2
+    assert_regex "$stderr" '^mosaik-node: command 1: .*Multiply'
+    printf '%s\n' '{"Increment":1}' '' '{"Increment":-1}' >commands
+    run --separate-stderr on ada execute - <commands
+    assert_equal "$status" 2
+    assert_regex "$stderr" '^mosaik-node: standard input: line 3: .*Increment'
+    printf '%s\n' '{"Increment":1}' '{"Increment"' >commands
+    run --separate-stderr on ada execute - <commands
+    assert_equal "$status" 2
+    assert_regex "$stderr" '^mosaik-node: standard input: line 2: column [0-9]+: not JSON: '
+    refuses 2 'command 1: column 2: pairs of hex digits are wanted' mosaik-node execute -c ada.sock --hex 0g
+    run --separate-stderr on ada query '{"Get":"a"}'
+    assert_equal "$status" 2
+    assert_regex "$stderr" '^mosaik-node: query: '
+    refuses 2 '-: stands alone: other commands go to standard input, too' mosaik-node execute -c ada.sock - '{"Increment":1}'
+    has ada 0 0
+}
+
+@test "without a leader commands and strong queries end with 1, weak ones are answered" {
+    start_node ada "${COUNTER[@]}" --leadership observer
+    run -1 --separate-stderr on ada execute '{"Increment":1}'
+    assert_equal "$output" ''
+    assert_regex "$stderr" '^mosaik-node: offline: no leader is known or reachable, and nothing was sent'
+    run -1 --separate-stderr on ada execute '{"Increment":1}' --json
+    assert_equal "$(jq -r .outcome <<<"$output")" offline
+    run -1 --separate-stderr on ada feed '{"Increment":1}'
+    assert_regex "$stderr" '^mosaik-node: offline: '
+    run -1 --separate-stderr on ada query
+    assert_regex "$stderr" '^mosaik-node: offline: '
+    answers $'0\nread at index 0' on ada query --weak
+}
+
+@test "a late joiner catches up, and so does one that was away" {
+    start_node ada "${COUNTER[@]}"
+    start_node bob "${COUNTER[@]}" --data-dir bob.data --leadership observer --bootstrap "$(peer_of ada)"
+    await ada is-leader 'bonds>=1'
+    ones 3000 >commands
+    run -0 on ada execute - <commands
+    has bob 3000 3000
+    kill_node bob || true
+    run -0 on ada execute - <commands
+    start_node cy "${COUNTER[@]}" --leadership observer --bootstrap "$(peer_of ada)"
+    has cy 6000 6000
+    start_node bob "${COUNTER[@]}" --data-dir bob.data --leadership observer --bootstrap "$(peer_of ada)"
+    has bob 6000 6000
+    assert_equal "$(status_of cy .log.index)" 6000
+}
+
+@test "every acknowledged command survives kill -9 of the leader under load" {
+    trio "${COUNTER[@]}" "${MEMBERS[@]}"
+    local writer=${followers[0]}
+    load_writer "$writer" &
+    local load=$!
+    await "$writer" 'committed>=100'
+    local old=$leader reached
+    kill_node "$old" || true
+    leader=$(leader_of "${followers[@]}")
+    reached=$(status_of "$leader" .committed)
+    await "$writer" "committed>=$((reached + 50))"
+    touch enough
+    wait "$load"
+    run -0 on "$leader" query --json
+    # Whatever was acknowledged counts; what ended as unknown may.
+    assert [ "$(jq .result <<<"$output")" -ge "$(<acknowledged)" ]
+    assert [ "$(jq .result <<<"$output")" -le "$(<attempted)" ]
+    restart "$old" "$leader"
+    await "$old" online
+    run -0 on "$old" execute '{"Increment":1}'
+    has "$old" "$(on "$leader" query --json | jq .position)" "$(on "$leader" query --json | jq .result)"
+}
+
+# load_writer NAME: one command after another, until the file `enough` is there. What was acknowledged and attempted is counted.
+load_writer() {
+    local acknowledged=0 attempted=0
+    while [[ ! -e enough ]]; do
+        attempted=$((attempted + 1))
+        ! on "$1" execute '{"Increment":1}' --timeout 2s >/dev/null 2>&1 3>&- || acknowledged=$((acknowledged + 1))
+    done
+    echo "$acknowledged" >acknowledged
+    echo "$attempted" >attempted
+}
+
+@test "all killed at once: a restart has every acknowledged command" {
+    trio "${COUNTER[@]}" "${MEMBERS[@]}"
+    ones 1500 >commands
+    run -0 on "${followers[0]}" execute - <commands
+    local name
+    for name in ada bob cy; do
+        kill -9 "$(pid_of "$name")"
+    done
+    for name in ada bob cy; do
+        wait "$(pid_of "$name")" || true
+    done
+    restart ada
+    restart bob ada
+    restart cy ada
+    leader=$(leader_of ada bob cy)
+    run -0 on "$leader" execute '{"Increment":1}'
+    for name in ada bob cy; do
+        assert_equal "$(on "$name" query --json | jq .result)" 1501
+        has "$name" 1501 1501
+    done
+}
