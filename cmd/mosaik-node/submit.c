@@ -77,20 +77,19 @@ int node_read_value(const char *text, size_t len, bool hex, const char *place, j
 int node_outcome_fail(const json_t *answer, struct msk_error *err)
 {
     static const struct {
-        const char *outcome, *sentence;
+        const char *outcome, *advice;
     } ends[] = {
-        {"lost", "another command was committed in its place"},
-        {"unknown", "no answer came in time: it may have been executed, or may still be\n"
-                    "look at the machine's state before repeating it"},
-        {"offline", "no leader is known or reachable, and nothing was sent\n"
-                    "try again after \"mosaik-node wait online\""},
+        {"lost", "not all of these commands were executed: look before giving them again"},
+        {"unknown", "they may have been executed, or may still be: look before giving them again"},
+        {"offline", "nothing was executed; \"mosaik-node wait online\" waits for a better time"},
     };
     const char *outcome = json_string_value(json_object_get(answer, "outcome"));
     const char *reason = json_string_value(json_object_get(answer, "reason"));
+    reason = reason ? reason : msk_error_sentence(MSK_E_REFUSED);
     for (size_t i = 0; outcome && i < sizeof ends / sizeof ends[0]; i++)
         if (strcmp(outcome, ends[i].outcome) == 0)
-            return msk_fail(err, MSK_E_REFUSED, "%s: %s", outcome, ends[i].sentence);
-    return msk_fail(err, MSK_E_REFUSED, "%s", reason ? reason : msk_error_sentence(MSK_E_REFUSED));
+            return msk_fail(err, MSK_E_REFUSED, "%s: %s\n%s", outcome, reason, ends[i].advice);
+    return msk_fail(err, MSK_E_REFUSED, "%s", reason);
 }
 
 /* ---- batches */

@@ -89,6 +89,33 @@ ones() { yes '{"Increment":1}' | head -n "$1"; }
     done
 }
 
+@test "three nodes: lines and kv are the same everywhere" {
+    start_group ada bob cy
+    on ada join --group-key two --as notes --machine lines "${FAST[@]}"
+    on ada join --group-key three --as pairs --machine kv "${FAST[@]}"
+    local name group
+    for name in bob cy; do
+        on "$name" join --group-key two --as notes --machine lines "${FAST[@]}"
+        on "$name" join --group-key three --as pairs --machine kv "${FAST[@]}"
+    done
+    for name in ada bob cy; do
+        for group in notes pairs; do
+            await "$name" 'bonds>=2' online --group "$group"
+        done
+    done
+    for name in ada bob cy; do
+        run -0 on "$name" execute "\"$name\"" --group notes
+        run -0 on "$name" execute "{\"Set\":[\"$name\",\"here\"]}" --group pairs
+    done
+    for name in ada bob cy; do
+        await "$name" 'committed>=3' --group notes
+        await "$name" 'committed>=3' --group pairs
+        answers $'["ada","bob","cy"]\nread at index 3' on "$name" query 0 --weak --group notes
+        answers $'{"Pairs":{"ada":"here","bob":"here","cy":"here"}}\nread at index 3' \
+            on "$name" query '{"Scan":""}' --weak --group pairs
+    done
+}
+
 @test "feed answers with the places, and the commands are committed soon" {
     trio "${COUNTER[@]}" "${MEMBERS[@]}"
     answers 'assigned: index 1' on "$leader" feed '{"Increment":1}'
@@ -115,15 +142,17 @@ ones() { yes '{"Increment":1}' | head -n "$1"; }
 @test "a slow writer's commands do not wait for a batch to be full" {
     start_node ada "${COUNTER[@]}"
     await ada is-leader
-    coproc EXECUTE { exec mosaik-node execute - --control ada.sock 3>&-; }
-    echo '{"Increment":3}' >&"${EXECUTE[1]}"
+    mkfifo input
+    mosaik-node execute - --control ada.sock <input >answer 3>&- &
+    local execute=$! writer
+    exec {writer}>input
+    echo '{"Increment":3}' >&"$writer"
     has ada 1 3
-    echo '{"Increment":4}' >&"${EXECUTE[1]}"
+    echo '{"Increment":4}' >&"$writer"
     has ada 2 7
-    output_fd=${EXECUTE[0]} input_fd=${EXECUTE[1]}
-    exec {input_fd}>&-
-    read -r answer <&"$output_fd"
-    assert_equal "$answer" 'committed: 2 commands, index 1 to 2'
+    exec {writer}>&-
+    wait "$execute"
+    assert_equal "$(<answer)" 'committed: 2 commands, index 1 to 2'
 }
 
 @test "several groups of a node: each has its machine and its log" {
@@ -178,7 +207,7 @@ ones() { yes '{"Increment":1}' | head -n "$1"; }
     start_node ada "${COUNTER[@]}" --leadership observer
     run -1 --separate-stderr on ada execute '{"Increment":1}'
     assert_equal "$output" ''
-    assert_regex "$stderr" '^mosaik-node: offline: no leader is known or reachable, and nothing was sent'
+    assert_regex "$stderr" '^mosaik-node: offline: no leader is known'
     run -1 --separate-stderr on ada execute '{"Increment":1}' --json
     assert_equal "$(jq -r .outcome <<<"$output")" offline
     run -1 --separate-stderr on ada feed '{"Increment":1}'
