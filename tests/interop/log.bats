@@ -46,6 +46,39 @@ holds() {
     assert_equal "$(c_status c | jq -c .log)" "$(c_status c | jq -c '{term, index: .committed}')"
 }
 
+# committed_soon: whether a commits its first command within 300 ms; c is stopped and given all the time it needs.
+committed_soon() {
+    kill -STOP "$(peer_pid c)"
+    peer_do a '{"cmd":"feed","commands":[null]}' >/dev/null
+    peer_do a '{"cmd":"wait","conditions":["committed>=1"],"timeout":"300ms"}'
+}
+
+@test "a reference leader waits for the acknowledgement of ours if we voted for it, and not if we came later" {
+    # While it is stopped ours shall neither be given up nor stand when it wakes.
+    GROUP+=(--max-missed-heartbeats 100)
+    RELUCTANT=(--leadership reluctant:20)
+    rust_start a "${GROUP[@]}" "${SOON[@]}"
+    c_start c "${GROUP[@]}" "${RELUCTANT[@]}" --bootstrap "$(peer_address a)"
+    mesh a c
+    agree a c
+    run ! committed_soon
+    kill -CONT "$(peer_pid c)"
+    holds 1 a c
+    for node in a c; do
+        peer_kill "$node"
+    done
+
+    NETWORK+=-2
+    rust_start a "${GROUP[@]}" --bootstrap-delay 200ms
+    rust_wait a is-leader
+    c_start c "${GROUP[@]}" "${RELUCTANT[@]}" --bootstrap "$(peer_address a)"
+    mesh a c
+    agree a c
+    committed_soon
+    kill -CONT "$(peer_pid c)"
+    holds 1 a c
+}
+
 @test "a group of three commits what either reference node is given" {
     rust_start a "${GROUP[@]}" "${SOON[@]}"
     rust_start b "${GROUP[@]}" "${LATE[@]}" --bootstrap "$(peer_address a)"
