@@ -91,6 +91,15 @@ const char *msk_time_ms_text(int64_t wall_ms, char out[MSK_TIME_TEXT_SIZE])
     return msk_time_text(seconds, (uint32_t)(wall_ms - seconds * 1000) * 1000000, out);
 }
 
+const char *msk_time_stamp_text(int64_t wall_ms, char out[MSK_TIME_TEXT_SIZE])
+{
+    int64_t seconds = wall_ms / 1000 - (wall_ms % 1000 < 0);
+    size_t len = strlen(msk_time_text(seconds, 0, out));
+    if (len > 0)
+        snprintf(out + len - 1, MSK_TIME_TEXT_SIZE - len + 1, ".%03uZ", (unsigned)(wall_ms - seconds * 1000));
+    return out;
+}
+
 struct reader {
     const char *p, *end;
     bool bad;

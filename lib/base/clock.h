@@ -29,6 +29,9 @@ const char *msk_duration_text(uint64_t ms, char out[MSK_DURATION_TEXT_SIZE]);
 const char *msk_time_text(int64_t seconds, uint32_t nanoseconds, char out[MSK_TIME_TEXT_SIZE]);
 const char *msk_time_ms_text(int64_t wall_ms, char out[MSK_TIME_TEXT_SIZE]);
 
+/* The same with all three digits of the milliseconds, also "000": for streams of records. */
+const char *msk_time_stamp_text(int64_t wall_ms, char out[MSK_TIME_TEXT_SIZE]);
+
 /* RFC 3339, also with lower-case t/z, a space for T, other offsets, and signed years of up to six digits. 0 or
  * MSK_E_INVALID. */
 int msk_time_parse(const char *text, size_t len, int64_t *seconds, uint32_t *nanoseconds);

@@ -239,7 +239,8 @@ json_t *msk_event_to_json(const struct msk_event *event, const struct msk_event_
     if (!json)
         return NULL;
     failed |= json_object_set_new(json, "v", json_integer(EVENT_VERSION));
-    failed |= json_object_set_new(json, "ts", json_time(frame->now.wall_ms));
+    char stamp[MSK_TIME_TEXT_SIZE];
+    failed |= json_object_set_new(json, "ts", json_string(msk_time_stamp_text(frame->now.wall_ms, stamp)));
     failed |= json_object_set_new(json, "mono_ms", json_u64(frame->now.mono_ms, false));
     failed |= json_object_set_new(json, "node", json_digest(frame->node));
     failed |= json_object_set_new(json, "net", json_digest(frame->network));

@@ -42,12 +42,14 @@ static void broadcast_heartbeat(struct msk_raft *raft, struct msk_now now, struc
 }
 
 /* W-8: older entries can be committed with one of our own only. Where the machine has a command that changes nothing it
- * is appended now; else they wait for the next caller (3.11, leader rule 7). */
+ * is appended now; else they wait for the next caller (3.11, leader rule 7). The only member need not wait. */
 static void commit_older(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    if (!msk_raft_defends(raft) || raft->committed.index == raft->log.count || !raft->machine->has_idle)
+    if (!msk_raft_defends(raft) || raft->committed.index == raft->log.count)
         return;
-    if (msk_raft_propose(raft, now, &raft->machine->idle, 1, out) == MSK_E_NOMEM)
+    if (raft->config.members == 1)
+        msk_raft_leader_commit(raft, now, out);
+    else if (raft->machine->has_idle && msk_raft_propose(raft, now, &raft->machine->idle, 1, out) == MSK_E_NOMEM)
         out->error = MSK_E_NOMEM;
 }
 

@@ -122,11 +122,12 @@ void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
         committee_heard(raft, peer, response->vote);
 }
 
-/* W-8: entries of earlier terms are committed only together with one of our own. */
+/* W-8: entries of earlier terms are committed only together with one of our own. A group declared to have one member is
+ * safe from that: nobody else can hold another entry in their place. */
 uint64_t msk_raft_committable(const struct msk_raft *raft)
 {
     uint64_t term, index = msk_raft_defends(raft) ? majority_index(raft) : committee_index(raft);
     if (index <= raft->committed.index || !msk_log_term_at(&raft->log, index, &term))
         return 0;
-    return term == raft->hard.term || !msk_raft_defends(raft) ? index : 0;
+    return term == raft->hard.term || raft->config.members == 1 || !msk_raft_defends(raft) ? index : 0;
 }

@@ -20,7 +20,7 @@ static json_t *with_head(struct msk_chaos *chaos, json_t *event)
 {
     char text[MSK_TIME_TEXT_SIZE];
     struct msk_now now = msk_now();
-    json_t *line = json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "ts", msk_time_ms_text(now.wall_ms, text), "mono_ms",
+    json_t *line = json_pack("{s:i, s:s, s:I, s:I}", "v", 1, "ts", msk_time_stamp_text(now.wall_ms, text), "mono_ms",
                              (json_int_t)now.mono_ms, "seq", (json_int_t)++chaos->seq);
     json_object_update_new(line, event);
     return line;

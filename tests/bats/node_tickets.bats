@@ -24,8 +24,7 @@ start_guarded() {
 
 # closed NAME: the close code of its last bond, and how many seconds after TIME (Unix) it ended
 closed_after() { # NAME TIME
-    jq -rs --argjson at "$2" 'map(select(.event == "bond_closed")) | last
-        | "\(.code) \((.ts[:19] + "Z" | fromdate) + (.ts[20:23] | tonumber) / 1000 - $at)"' "$1.events"
+    grep '"event":"bond_closed".*}$' "$1.events" | tail -n 1 | jq -r --argjson at "$2" '"\(.code) \((.ts[:19] + "Z" | fromdate) + (.ts[20:23] | tonumber) / 1000 - $at)"'
 }
 
 # ended_in_time NAME TIME: with 30403, not before that time and within a second after it

@@ -57,6 +57,29 @@ static void the_log_returns(void **state)
     world_free(world);
 }
 
+/* The only member there is need not wait for an entry of its own term: nobody can hold another one (W-8). */
+static void the_only_member_commits_what_it_kept(void **state)
+{
+    (void)state;
+    struct world *world = world_new(1, 1);
+    world->config.machine = &msk_machine_lines; /* no idle command */
+    start_all(world);
+    elect(world, 1);
+    const uint8_t line[] = {1, 'x'};
+    struct msk_bytes command = MSK_BYTES(line, sizeof line);
+    struct msk_actions actions = {0};
+    assert_int_equal(msk_raft_propose(raft_of(world, 1), world_now(world), &command, 1, &actions), 0);
+    perform(world, 1, &actions);
+    deliver(world);
+    assert_int_equal(raft_of(world, 1)->committed.index, 1);
+    crash(world, 1);
+    start(world, 1);
+    assert_int_equal(raft_of(world, 1)->committed.index, 0);
+    elect(world, 1);
+    assert_int_equal(raft_of(world, 1)->committed.index, 1);
+    world_free(world);
+}
+
 /* What was on its way to the disk is gone. */
 static void what_was_not_on_disk_is_gone(void **state)
 {
@@ -207,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_log_returns),
+        cmocka_unit_test(the_only_member_commits_what_it_kept),
         cmocka_unit_test(what_was_not_on_disk_is_gone),
         cmocka_unit_test(the_term_is_that_of_the_log),
         cmocka_unit_test(only_what_is_behind_the_snapshot_is_applied_again),

@@ -557,7 +557,9 @@ static void addresses_as_text_and_on_the_wire(void **state)
     msk_address_from_wire(&v6, &address);
     assert_string_equal(msk_address_text(&address, text), "[fe80::1]:7001");
     msk_address_to_wire(&address, &back);
-    assert_memory_equal(&v6, &back, sizeof v6);
+    assert_int_equal(back.version, v6.version);
+    assert_memory_equal(back.ip, v6.ip, sizeof v6.ip);
+    assert_int_equal(back.port, v6.port);
     address.v6.sin6_scope_id = 3;
     address.v6.sin6_flowinfo = 7;
     assert_int_equal(msk_address_from_sockaddr(&address.any, &copy), 0);
