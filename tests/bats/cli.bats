@@ -79,7 +79,7 @@ programs() { basename -a "$MSK_BIN"/mosaik-*; }
     assert_failure 2
     head -c 2000000 /dev/zero >huge.json
     refuses 2 $'huge.json: larger than 1048576 bytes\nsee "mosaik-keygen group-id --help"' $config huge.json
-    head -c 1000 /dev/urandom >binary.json
+    printf '\377\000\201{}' >binary.json
     run --separate-stderr $config binary.json
     assert_failure 2
     assert_regex "$stderr" '^mosaik-keygen: binary.json: line 1, column '
