@@ -242,6 +242,7 @@ void msk_calls_reply(struct msk_calls *calls, const struct msk_action *reply)
 
 void msk_calls_end(struct msk_calls *calls)
 {
-    while (!msk_ring_empty(&calls->ring))
-        refuse(MSK_RING_FIRST(&calls->ring, struct call, ring), MSK_E_CLOSED, "the node is stopping");
+    struct call *call;
+    while ((call = MSK_RING_FIRST(&calls->ring, struct call, ring)))
+        refuse(call, MSK_E_CLOSED, "the node is stopping");
 }

@@ -33,7 +33,7 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA cache_size = -" STRINGIFY(CACHE_KIB) ";";
 
 static const char *const statements[MSK_SQLITE_STATEMENTS] = {
-#define X(name, sql) sql,
+#define X(name, sql) (sql),
     MSK_SQLITE_STATEMENT_MAP(X)
 #undef X
 };

