@@ -3,6 +3,7 @@
 bats_require_minimum_version 1.5.0
 load lib
 load c
+load ../chaos/bridge
 
 setup_file() { interop_setup_file; }
 teardown_file() { interop_teardown_file; }
@@ -85,73 +86,40 @@ cold_start() {
     assert [ "$slowest_ms" -le $((2000 * TIME_FACTOR)) ]
 }
 
-# ---- partitions: nodes in namespaces of their own, plugged into a bridge, each at 10.9.0.N
-
-# start_bridge: also with a relay that is reached over it.
-start_bridge() {
-    in_net ip link add br0 type bridge || skip 'no bridges to be had here'
-    in_net ip address add 10.9.0.254/24 dev br0
-    in_net ip link set br0 up
-    peer_launch relay relay --listen 10.9.0.254:0
-    await_start relay relay_started
-    export RELAY_URL
-    RELAY_URL=$(jq -r .url "$BATS_TEST_TMPDIR/relay/started")
-}
-
-# island N: makes a namespace at 10.9.0.N; what is started with INTEROP_NET_PID=$island is in there.
-island() {
-    local ready=$BATS_TEST_TMPDIR/island$1
-    mkfifo "$ready"
-    exec_in_net unshare --net sh -c 'ip link set lo up && echo up >"$1" && exec tail --pid="$2" -f /dev/null' sh "$ready" \
-        "$$" >/dev/null 3>&- &
-    island=$!
-    echo "$island" >>"$BATS_TEST_TMPDIR/pids"
-    read -r -t 10 <>"$ready"
-    in_net ip link add "veth$1" type veth peer name eth0 netns "$island"
-    INTEROP_NET_PID=$island in_net ip address add "10.9.0.$1/24" dev eth0
-    INTEROP_NET_PID=$island in_net ip link set eth0 up
-    in_net ip link set "veth$1" up
-    plug "$1"
-}
-
-plug() { in_net ip link set "veth$1" master br0; }
-unplug() { in_net ip link set "veth$1" nomaster; }
+# ---- partitions
 
 # unbonded NODE OTHER: waits until a node has lost its bond with another since $before.
 unbonded() {
     wait_event "$1" ".seq > ${before[$1]} and .event == \"bond_closed\" and .peer == \"$(peer_id "$2")\"" >/dev/null
 }
 
-# cut_off N NODE OTHER...: unplugs a node until neither side believes in a bond any more.
+# cut_off NODE OTHER...: parts a node from the others until neither side believes in a bond any more.
 cut_off() {
     local other
     declare -A before
-    for other in "${@:2}"; do
+    for other in "$@"; do
         before[$other]=$(last_seq "$other")
     done
-    unplug "$1"
-    for other in "${@:3}"; do
-        unbonded "$2" "$other"
-        unbonded "$other" "$2"
+    chaos partition "$1" / "${@:2}"
+    for other in "${@:2}"; do
+        unbonded "$1" "$other"
+        unbonded "$other" "$1"
     done
 }
 
 @test "after a partition all are bonded again within 2 s, whoever was cut off" {
-    start_bridge
-    island 1
-    INTEROP_NET_PID=$island rust_start a --listen 10.9.0.1:0 "${GROUP[@]}"
-    island 2
-    INTEROP_NET_PID=$island c_start c --listen 10.9.0.2:0 --bootstrap "$(peer_address a)" "${GROUP[@]}"
-    island 3
-    INTEROP_NET_PID=$island c_start d --listen 10.9.0.3:0 --bootstrap "$(peer_address a)" "${GROUP[@]}"
+    bridge_start a c d
+    bridge_node rust a "${GROUP[@]}"
+    bridge_node c c --bootstrap "$(peer_address a)" "${GROUP[@]}"
+    bridge_node c d --bootstrap "$(peer_address a)" "${GROUP[@]}"
     mesh a c d
     for round in {1..3}; do
         echo "round $round"
-        cut_off 2 c a d
-        plug 2
+        cut_off c a d
+        chaos heal
         INTEROP_LIMIT_S=2 mesh c a d
-        cut_off 1 a c d
-        plug 1
+        cut_off a c d
+        chaos heal
         INTEROP_LIMIT_S=2 mesh a c d
     done
 }
