@@ -13,7 +13,7 @@ struct options {
     struct msk_list listen, advertise; /* of struct msk_socket_addr */
     struct msk_list bootstrap;         /* of struct msk_peer_address */
     struct msk_list tickets;           /* of const char * */
-    const char *data_dir, *control, *events, *qlog_dir, *keylog;
+    const char *data_dir, *control, *events, *frames, *qlog_dir, *keylog;
     uint32_t ready_fd;
     bool no_gossip;
     const json_t *groups;
@@ -72,6 +72,10 @@ static const struct msk_option rows[] = {
      .type = &msk_value_file,
      .offset = AT(events),
      .help = "file to which events are appended as JSON lines; - is standard output"},
+    {.name = "frames",
+     .type = &msk_value_file,
+     .offset = AT(frames),
+     .help = "file to which every frame, in and out, is appended decoded as a JSON line; - is standard output"},
     {.name = "ready-fd",
      .type = &msk_value_u32,
      .placeholder = "N",
@@ -167,6 +171,7 @@ static int run_node(struct msk_run *run, const struct group_list *groups)
         .data_directory = options->data_dir,
         .control_path = options->control,
         .events_path = options->events,
+        .frames_path = options->frames,
         .qlog_directory = options->qlog_dir,
         .keylog_path = options->keylog,
         .without_gossip = options->no_gossip,

@@ -49,7 +49,9 @@ struct msk_quic_incoming *msk_quic_oneway_event(struct msk_quic_oneway *oneway, 
 int msk_quic_incoming_next(struct msk_quic_incoming *incoming, size_t frame_max, struct msk_bytes *frame,
                            struct msk_error *err)
 {
-    return msk_quic_frame_next(incoming->stream, &incoming->reader, frame_max, frame, err);
+    int rc = msk_quic_frame_next(incoming->stream, &incoming->reader, frame_max, frame, err);
+    incoming->frames += rc == 1;
+    return rc;
 }
 
 void msk_quic_incoming_release(struct msk_quic_incoming *incoming)

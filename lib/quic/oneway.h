@@ -11,6 +11,7 @@
 struct msk_quic_incoming {
     struct msk_quic_stream *stream; /* NULL: a free place */
     uint64_t number;                /* counts the peer's streams of this connection from 1 */
+    uint64_t frames;                /* taken from it so far */
     struct msk_frame_reader reader;
 };
 

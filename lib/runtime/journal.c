@@ -7,19 +7,27 @@
 
 #define SENTENCE_MAX 4096
 
-int msk_journal_open(struct msk_journal *journal, uv_loop_t *loop, const char *events_path, struct msk_error *err)
+static int open_file(struct msk_journal *journal, uv_loop_t *loop, const char *path, const char *what,
+                     struct msk_journal_file *file, struct msk_error *err)
+{
+    if (!path)
+        return 0;
+    if (strcmp(path, "-") == 0) {
+        file->outlet = journal->standard_output;
+        return 0;
+    }
+    int rc = msk_outlet_of_file(loop, path, true, &file->outlet, err);
+    return rc ? msk_wrap(err, rc, "%s", what) : 0;
+}
+
+int msk_journal_open(struct msk_journal *journal, uv_loop_t *loop, const char *events_path, const char *frames_path,
+                     struct msk_error *err)
 {
     if (msk_outlet_of_fd(loop, STDOUT_FILENO, true, &journal->standard_output) ||
         msk_outlet_of_fd(loop, STDERR_FILENO, false, &journal->standard_error))
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
-    if (!events_path)
-        return 0;
-    if (strcmp(events_path, "-") == 0) {
-        journal->file = journal->standard_output;
-        return 0;
-    }
-    int rc = msk_outlet_of_file(loop, events_path, true, &journal->file, err);
-    return rc ? msk_wrap(err, rc, "events") : 0;
+    int rc = open_file(journal, loop, events_path, "events", &journal->events, err);
+    return rc ? rc : open_file(journal, loop, frames_path, "frames", &journal->frames, err);
 }
 
 static void push_text(struct msk_journal *journal, const char *text, size_t len)
@@ -53,13 +61,13 @@ static void tell_operator(struct msk_journal *journal, const struct msk_event *e
     msk_builder_free(&sentence);
 }
 
-static void check_file(struct msk_journal *journal)
+static void check_file(struct msk_journal *journal, struct msk_journal_file *file, const char *what)
 {
-    int failed_errno = journal->file ? msk_outlet_failure(journal->file) : 0;
-    if (failed_errno == 0 || journal->file_failed)
+    int failed_errno = file->outlet ? msk_outlet_failure(file->outlet) : 0;
+    if (failed_errno == 0 || file->failed)
         return;
-    journal->file_failed = true;
-    msk_journal_warn(journal, "warning: events could not be written: %s", strerror(failed_errno));
+    file->failed = true;
+    msk_journal_warn(journal, "warning: %s could not be written: %s", what, strerror(failed_errno));
 }
 
 static char *line_of(const struct msk_journal *journal, struct msk_now now, const struct msk_event *event,
@@ -85,9 +93,9 @@ static char *prepare(struct msk_journal *journal, struct msk_now now, const stru
                      bool wanted)
 {
     journal->seq++;
-    check_file(journal);
+    check_file(journal, &journal->events, "events");
     tell_operator(journal, event);
-    char *line = wanted || journal->file ? line_of(journal, now, event, extra) : NULL;
+    char *line = wanted || journal->events.outlet ? line_of(journal, now, event, extra) : NULL;
     json_decref(extra);
     return line;
 }
@@ -98,8 +106,8 @@ void msk_journal_tell(struct msk_journal *journal, struct msk_now now, const str
     char *line = prepare(journal, now, event, extra, watched);
     if (!line)
         return;
-    if (journal->file)
-        msk_outlet_push(journal->file, msk_bytes_of_text(line));
+    if (journal->events.outlet)
+        msk_outlet_push(journal->events.outlet, msk_bytes_of_text(line));
     if (watched)
         msk_control_publish(journal->control, msk_bytes_of_text(line));
     free(line);
@@ -111,21 +119,34 @@ void msk_journal_announce(struct msk_journal *journal, struct msk_now now, const
     if (!line)
         return;
     msk_outlet_push_now(journal->standard_output, msk_bytes_of_text(line));
-    if (journal->file && journal->file != journal->standard_output)
-        msk_outlet_push(journal->file, msk_bytes_of_text(line));
+    if (journal->events.outlet && journal->events.outlet != journal->standard_output)
+        msk_outlet_push(journal->events.outlet, msk_bytes_of_text(line));
     free(line);
+}
+
+void msk_journal_frame(struct msk_journal *journal, struct msk_bytes line)
+{
+    check_file(journal, &journal->frames, "frames");
+    msk_outlet_push(journal->frames.outlet, line);
+}
+
+static bool file_idle(const struct msk_journal_file *file)
+{
+    return !file->outlet || msk_outlet_idle(file->outlet);
 }
 
 bool msk_journal_idle(const struct msk_journal *journal)
 {
     return msk_outlet_idle(journal->standard_output) && msk_outlet_idle(journal->standard_error) &&
-           (!journal->file || msk_outlet_idle(journal->file));
+           file_idle(&journal->events) && file_idle(&journal->frames);
 }
 
 void msk_journal_free(struct msk_journal *journal)
 {
-    if (journal->file != journal->standard_output)
-        msk_outlet_free(journal->file);
+    if (journal->events.outlet != journal->standard_output)
+        msk_outlet_free(journal->events.outlet);
+    if (journal->frames.outlet != journal->standard_output)
+        msk_outlet_free(journal->frames.outlet);
     msk_outlet_free(journal->standard_output);
     msk_outlet_free(journal->standard_error);
 }

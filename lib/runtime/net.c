@@ -154,6 +154,7 @@ int msk_net_new(uv_loop_t *loop, const struct msk_net_config *config, const stru
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
     net->loop = loop;
     net->owner = *owner;
+    net->frames = config->frames;
     net->timer_ms = MSK_NEVER;
     uv_timer_init(loop, &net->timer);
     net->timer.data = net;

@@ -18,6 +18,7 @@
 #define MSK_NET_LISTEN_MAX        2           /* one socket an IP version */
 
 struct msk_net;
+struct msk_journal;
 
 /* Callbacks come in turns, never from within the functions below, save `closed` from msk_net_dial and msk_net_send, for
  * what failed at once. */
@@ -44,6 +45,7 @@ struct msk_net_config {
     const enum msk_alpn *alpns; /* protocols accepted; none: nobody can connect */
     size_t alpn_count;
     const char *qlog_directory, *keylog_path; /* NULL: none; kept, not copied */
+    struct msk_journal *frames;               /* where each frame is told (frame_log.h); NULL: nowhere */
 };
 
 /* 0, MSK_E_NOMEM, MSK_E_CRYPTO, MSK_E_INVALID (two addresses of a version), MSK_E_IO naming address or file. */

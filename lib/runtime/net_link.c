@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "quic/link.h"
 #include "quic/oneway.h"
+#include "runtime/frame_log.h"
 #include "runtime/net_internal.h"
 #include "runtime/now.h"
 #include "wire/close_code.h"
@@ -19,6 +20,8 @@ struct net_link {
         struct msk_quic_oneway oneway; /* of the announce protocol */
     };
     bool told; /* the owner knows its end, or has asked for it */
+    struct msk_frame_log_link log;
+    uint64_t frames_in, frames_out;
 };
 
 static struct net_link *find(const struct msk_net *net, uint64_t number)
@@ -135,6 +138,8 @@ static void on_connected(struct net_link *link, struct msk_quic_conn *conn)
     link->dial = NULL;
     link->conn = conn;
     msk_quic_conn_set_user(conn, link);
+    if (link->net->frames)
+        msk_frame_log_begin(&link->log, link->number, link->alpn, conn);
     int rc = 0;
     if (is_oneway(link)) {
         msk_quic_oneway_init(&link->oneway, conn);
@@ -165,6 +170,13 @@ static void on_accepted(struct msk_net *net, struct msk_quic_conn *conn)
 
 /* ---- frames in */
 
+static void log_frame(struct net_link *link, enum msk_frame_direction direction, uint64_t stream, bool first,
+                      struct msk_bytes frame)
+{
+    if (link->net->frames)
+        msk_frame_log_tell(link->net->frames, &link->log, direction, stream, first, frame);
+}
+
 /* What msk_quic_link_next ended with, as the owner is told (wire.md 3.2). */
 static void tell_end(struct net_link *link, int end, const char *detail)
 {
@@ -193,6 +205,7 @@ static void take_frames(struct net_link *link)
             tell_end(link, rc, err.text);
         if (rc <= 0)
             return;
+        log_frame(link, MSK_FRAME_IN, 0, link->frames_in++ == 0, frame);
         owner->frame(owner->context, link->number, frame);
     }
 }
@@ -204,8 +217,10 @@ static void take_stream(struct net_link *link, struct msk_quic_incoming *incomin
     struct msk_bytes frame;
     struct msk_error err;
     int rc;
-    while ((rc = msk_quic_incoming_next(incoming, MSK_FRAME_MAX_GOSSIP, &frame, &err)) == 1)
+    while ((rc = msk_quic_incoming_next(incoming, MSK_FRAME_MAX_GOSSIP, &frame, &err)) == 1) {
+        log_frame(link, MSK_FRAME_IN, incoming->number, incoming->frames == 1, frame);
         owner->stream_frame(owner->context, link->number, incoming->number, frame);
+    }
     if (rc == 0)
         return;
     uint64_t number = incoming->number;
@@ -271,6 +286,7 @@ void msk_net_send(struct msk_net *net, uint64_t number, struct msk_bytes frame)
     struct net_link *link = find(net, number);
     if (!link || link->told || !link->conn)
         return;
+    log_frame(link, MSK_FRAME_OUT, 0, link->frames_out++ == 0, frame);
     check_sent(link,
                is_oneway(link) ? msk_quic_oneway_send(&link->oneway, frame) : msk_quic_link_send(&link->framed, frame));
 }

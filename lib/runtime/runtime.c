@@ -11,8 +11,8 @@
 #include "runtime/now.h"
 #include "runtime/runtime_internal.h"
 
-/* One for each stream that may block (standard output, standard error, events), one for the disk. */
-#define POOL_THREADS "4"
+/* One for each stream that may block (standard output, standard error, events, frames), one for the disk. */
+#define POOL_THREADS "5"
 
 #define FLUSH_MAX_MS 500 /* after the departure, for readers of our streams */
 
@@ -315,6 +315,7 @@ static int open_net(struct msk_runtime *runtime, struct msk_error *err)
         .alpn_count = sizeof served / sizeof served[0] - (config->without_gossip ? 1 : 0),
         .qlog_directory = config->qlog_directory,
         .keylog_path = config->keylog_path,
+        .frames = config->frames_path ? &runtime->journal : NULL,
     };
     const struct msk_net_owner owner = {
         .new_link = on_new_link,
@@ -382,7 +383,7 @@ static int start(struct msk_runtime *runtime, struct msk_error *err)
     if (rc)
         return msk_fail(err, MSK_E_IO, "event loop: %s", uv_strerror(rc));
     runtime->loop_open = true;
-    rc = msk_journal_open(&runtime->journal, &runtime->loop, config->events_path, err);
+    rc = msk_journal_open(&runtime->journal, &runtime->loop, config->events_path, config->frames_path, err);
     if (rc == 0)
         rc = open_node(runtime, err);
     if (rc == 0)

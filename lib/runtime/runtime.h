@@ -22,7 +22,8 @@ struct msk_runtime_config {
     size_t group_count;
     const char *const *ticket_paths;
     size_t ticket_path_count;
-    const char *data_directory, *control_path, *events_path; /* events: "-" is standard output */
+    const char *data_directory, *control_path;
+    const char *events_path, *frames_path; /* "-" is standard output */
     const char *qlog_directory, *keylog_path;
     bool without_gossip;
     int ready_fd; /* -1: none; closed once it is told */

@@ -130,8 +130,13 @@ kill_node() { # NAME [SIGNAL]: returns once it is gone, with its exit status
 
 # expect_event NAME FILTER: until the node has told an event that the jq filter accepts, which is then printed
 expect_event() {
+    expect_line "$1.events" "$2"
+}
+
+# The same for any stream of JSON lines: expect_line FILE FILTER
+expect_line() {
     local follow
-    exec {follow}< <(exec tail -n +1 -f "$1.events" 2>/dev/null 3>&-)
+    exec {follow}< <(exec tail -n +1 -f "$1" 2>/dev/null 3>&-)
     local tail_pid=$! status=0
     timeout "$LIMIT" jq -nce --unbuffered "first(inputs | select($2))" <&"$follow" || status=$?
     kill "$tail_pid"
