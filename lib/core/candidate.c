@@ -4,7 +4,8 @@
 #include "base/alloc.h"
 #include "core/raft_state.h"
 
-#define REASON_SIZE 128
+#define REASON_SIZE          128
+#define SPREAD_DOUBLINGS_MAX 3 /* of the jitter, in later rounds */
 
 /* ---- standing */
 
@@ -50,6 +51,15 @@ void msk_raft_ask(struct msk_raft *raft, struct msk_raft_peer *peer, struct msk_
     msk_raft_send(raft, &peer->id, &message, out);
 }
 
+/* Candidates that stand within the time that a request takes deny each other, and do so again in the next round unless
+ * their timers differ by more. What the jitter is too small for, rounds that draw from ever wider spans get over. */
+static uint64_t round_ms(struct msk_raft *raft)
+{
+    uint32_t doublings = raft->round - 1 < SPREAD_DOUBLINGS_MAX ? raft->round - 1 : SPREAD_DOUBLINGS_MAX;
+    uint64_t spread_ms = raft->config.election_timeout_jitter_ms << doublings;
+    return raft->config.election_timeout_ms + msk_random_below(&raft->random, spread_ms);
+}
+
 /* 3.5 "Candidate start". In a term that is new to us we have not voted yet, so the next one will do. */
 void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
@@ -69,9 +79,7 @@ void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_action
     msk_raft_set_role(raft, MSK_ROLE_CANDIDATE, out);
     raft->round++;
     raft->election_started_ms = now.mono_ms;
-    msk_raft_arm(raft, now,
-                 raft->config.election_timeout_ms +
-                     msk_random_below(&raft->random, raft->config.election_timeout_jitter_ms));
+    msk_raft_arm(raft, now, round_ms(raft));
     report_start(raft, out);
     for (size_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].bonded)

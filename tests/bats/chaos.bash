@@ -8,7 +8,7 @@ start_chaos() {
     jq -n '{nodes: ($ARGS.positional | to_entries | map({key: .value, value: {listen: "127.0.0.1:0", node: "127.0.1.\(.key + 1):0"}})
         | from_entries)}' --args "${CHAOS_NODES[@]}" |
         jq --argjson links "${links:-[]}" --argjson schedule "${schedule:-[]}" '. + {$links, $schedule}' >net.json
-    launch_chaos --config net.json --seed 7 "$@"
+    launch_chaos --config net.json --seed "${CHAOS_SEED:-7}" "$@"
 }
 
 launch_chaos() {

@@ -94,13 +94,15 @@ status_of() {
 # leader_of NAME...: which of them all of them follow, once they do. One that is gone may still be named as leader for a
 # while, so that it takes as many questions as there are candidates.
 leader_of() {
-    local first=$1 name waits=() leader
-    for name in "$@"; do
-        leader=$(id_of "$name")
-        mosaik-node wait "leader=$leader" online --timeout "$LIMIT" --control "$first.sock" >/dev/null 2>&1 3>&- &
-        waits+=($!)
-    done
-    wait -n "${waits[@]}" || fail "$first knows no leader among $*" # the others end with the test's nodes
+    local first=$1 name leader
+    read -r _ < <(
+        exec 2>/dev/null 3>&- # the questions without an answer end with the test's nodes
+        for name in "$@"; do
+            leader=$(id_of "$name")
+            mosaik-node wait "leader=$leader" online --timeout "$LIMIT" --control "$first.sock" >/dev/null && echo found &
+        done
+        wait
+    ) || fail "$first knows no leader among $*"
     leader=$(status_of "$first" .leader)
     for name in "$@"; do
         await "$name" "leader=$leader" online

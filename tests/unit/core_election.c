@@ -82,6 +82,30 @@ static void a_candidate_asks_again_in_the_next_term(void **state)
     world_free(world);
 }
 
+/* Where requests take longer than the jitter, two candidates would get in each other's way for ever. */
+static void rounds_draw_from_ever_wider_spans(void **state)
+{
+    (void)state;
+    static const uint64_t spans_ms[] = {500, 1000, 2000, 4000, 4000};
+    uint64_t longest_ms = 0;
+    for (int attempt = 0; attempt < 20; attempt++) {
+        struct world *world = world_new(3, 0);
+        world->now_ms += (uint64_t)attempt; /* the seeds hang on it */
+        start_all(world);
+        for (size_t round = 0; round < sizeof spans_ms / sizeof spans_ms[0]; round++) {
+            timer_of(world, 1);
+            lose(world, 1, 2);
+            lose(world, 1, 3);
+            uint64_t timer_ms = msk_raft_deadline(raft_of(world, 1)) - world->now_ms;
+            assert_in_range(timer_ms, 2000, 1999 + spans_ms[round]);
+            if (timer_ms > longest_ms)
+                longest_ms = timer_ms;
+        }
+        world_free(world);
+    }
+    assert_true(longest_ms > 4000);
+}
+
 static void a_reluctant_candidate_is_not_slower_than_others(void **state)
 {
     (void)state;
@@ -551,6 +575,7 @@ int main(void)
         cmocka_unit_test(the_first_timer),
         cmocka_unit_test(alone_it_elects_itself),
         cmocka_unit_test(a_candidate_asks_again_in_the_next_term),
+        cmocka_unit_test(rounds_draw_from_ever_wider_spans),
         cmocka_unit_test(a_reluctant_candidate_is_not_slower_than_others),
         cmocka_unit_test(observers_never_stand),
         cmocka_unit_test(an_observer_notices_a_silent_leader),
