@@ -92,8 +92,9 @@ static const struct msk_example examples[] = {
 const struct msk_command node_query = {
     .name = "query",
     .summary = "Ask the group's state machine",
-    .details = "A strong query, the default, is answered by the leader while it has recent contact with a majority. "
-               "Ends with 1 where nobody can answer.",
+    .details =
+        "A strong query, the default, is answered by the leader once it is sure to know of all that was acknowledged "
+        "before. Ends with 1 where nobody can answer.",
     .sets = {{.options = rows}, {.options = node_target_rows, .offset = offsetof(struct options, target)}},
     .size = sizeof(struct options),
     .examples = examples,

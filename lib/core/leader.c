@@ -41,16 +41,15 @@ static void broadcast_heartbeat(struct msk_raft *raft, struct msk_now now, struc
     msk_raft_leader_arm(raft, now);
 }
 
-/* W-8: older entries can be committed with one of our own only. Where the machine has a command that changes nothing it
- * is appended now; else they wait for the next caller (3.11, leader rule 7). The only member need not wait. */
+/* W-8: older entries that not everybody has can be committed with one of our own only. Where the machine has a command
+ * that changes nothing it is appended now; else they wait for the next caller (3.11, leader rule 7). */
 static void commit_older(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    if (!msk_raft_defends(raft) || raft->committed.index == raft->log.count)
+    if (!msk_raft_defends(raft))
         return;
-    if (raft->config.members == 1)
-        msk_raft_leader_commit(raft, now, out);
-    else if (raft->machine->has_idle && msk_raft_propose(raft, now, &raft->machine->idle, 1, out) == MSK_E_NOMEM)
-        out->error = MSK_E_NOMEM;
+    msk_raft_leader_commit(raft, now, out);
+    if (raft->committed.index < raft->log.count)
+        msk_raft_append_idle(raft, now, out);
 }
 
 /* 3.5 "Becoming leader". Whoever granted has a log equal to ours. 3.11 leader rule 4: the first heartbeat leaves at
@@ -59,6 +58,7 @@ void msk_raft_lead(struct msk_raft *raft, struct msk_now now, struct msk_actions
 {
     msk_raft_committee_elected(raft);
     raft->sent = raft->lead_from = raft->log.count;
+    raft->proof.open = raft->proof.fails = false;
     raft->online = true;
     raft->lagging = false;
     msk_raft_set_role(raft, MSK_ROLE_LEADER, out);
@@ -131,6 +131,8 @@ void msk_raft_leader_timeout(struct msk_raft *raft, struct msk_now now, struct m
         step_down(raft, now, out);
     else
         broadcast_heartbeat(raft, now, out);
-    if (raft->role == MSK_ROLE_LEADER && msk_raft_defends(raft)) /* who left does not count any more */
-        msk_raft_leader_commit(raft, now, out);
+    if (raft->role != MSK_ROLE_LEADER || !msk_raft_defends(raft))
+        return;
+    msk_raft_leader_commit(raft, now, out); /* who left does not count any more */
+    msk_raft_reads_beat(raft, now, out);
 }

@@ -4,8 +4,8 @@
  *   enum Query { Get(String), Scan(String) }              // one key; all that begin so
  *   enum Answer { Value(Option<String>), Pairs(BTreeMap<String, String>) }
  *
- * Cas(key, old, new) sets or deletes (new is None) if the present value is `old` (None: there is none). The pairs are a
- * skip list in the order of their keys. */
+ * Cas(key, old, new) sets or deletes (new is None) if the present value is `old` (None: there is none); Cas("", None,
+ * None) never changes anything. The pairs are a skip list in the order of their keys. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -302,12 +302,16 @@ static int restore(void *state, struct msk_bytes bytes)
     return 0;
 }
 
+static const uint8_t cas_of_nothing[] = {KV_CAS, 0, 0, 0};
+
 const struct msk_machine msk_machine_kv = {.name = "kv",
                                            .id = "kv",
                                            .rust_type = "kv::Kv",
                                            .command = MSK_TYPE(kv_command),
                                            .query = MSK_TYPE(kv_query),
                                            .result = MSK_TYPE(kv_answer),
+                                           .has_idle = true,
+                                           .idle = {cas_of_nothing, sizeof cas_of_nothing},
                                            .create = create,
                                            .destroy = destroy,
                                            .apply = apply,

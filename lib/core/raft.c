@@ -185,21 +185,11 @@ void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct m
     warn_of_minority(raft, out);
 }
 
-/* A process that stood still hears at its return what was said before: for a while that proves nothing (W-10). */
-void msk_raft_wake(struct msk_raft *raft, struct msk_now now)
-{
-    bool overdue =
-        raft->timer_ms < now.mono_ms && now.mono_ms - raft->timer_ms > raft->config.heartbeat_interval_ms * 2;
-    if (raft->role == MSK_ROLE_LEADER && overdue)
-        raft->doubts_until_ms = now.mono_ms + raft->config.election_timeout_ms;
-}
-
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *id)
 {
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, id);
     if (!peer)
         return;
-    msk_raft_wake(raft, now);
     peer->heard_ms = now.mono_ms;
     reconsider_standing(raft, now);
 }
@@ -357,9 +347,10 @@ static void receive_current(struct msk_raft *raft, struct msk_now now, const str
         msk_raft_stand(raft, now, out);
 }
 
-/* What was decided goes to the disk, and whoever waits for entries hears of them. */
+/* Queries that can be answered are, what was decided goes to the disk, and whoever waits for entries hears of them. */
 static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
+    msk_raft_reads_settle(raft, now, out);
     msk_raft_offer(raft, now, out);
     msk_raft_save(raft, out);
 }
@@ -440,7 +431,6 @@ static void fire_timer(struct msk_raft *raft, struct msk_now now, struct msk_act
 
 void msk_raft_tick(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
 {
-    msk_raft_wake(raft, now);
     msk_requests_expire(raft, now, out);
     if (msk_sync_deadline(raft) <= now.mono_ms)
         msk_sync_tick(raft, now, out);

@@ -92,7 +92,8 @@ void msk_raft_execute(struct msk_raft *raft, struct msk_now now, uint64_t reques
                       size_t count, uint64_t timeout_ms, struct msk_actions *out);
 void msk_raft_feed(struct msk_raft *raft, struct msk_now now, uint64_t request, const struct msk_bytes *commands,
                    size_t count, struct msk_actions *out);
-/* Strong: by the leader, which has recent contact (W-10); weak: from our own state. */
+/* Strong: by the leader, once it is sure to know of all that was acknowledged before (W-10); weak: from our own
+ * state. */
 void msk_raft_query(struct msk_raft *raft, struct msk_now now, uint64_t request, struct msk_bytes query, bool strong,
                     struct msk_actions *out);
 

@@ -30,6 +30,22 @@ static uint64_t majority_index(const struct msk_raft *raft)
     return acked[needed - 1];
 }
 
+/* What every member has: whoever is elected later has it too, whatever its term. In stock mode those count that are
+ * bonded. 0: not all have told. */
+static uint64_t common_index(const struct msk_raft *raft)
+{
+    uint64_t least = raft->durable;
+    uint32_t count = 1;
+    for (size_t i = 0; i < raft->peer_count; i++) {
+        const struct msk_raft_peer *peer = &raft->peers[i];
+        if (!peer->counted && peer->bonded && raft->config.members == 0)
+            return 0;
+        count += peer->counted;
+        least = peer->counted && peer->acked < least ? peer->acked : least;
+    }
+    return count >= raft->config.members ? least : 0;
+}
+
 /* ---- the reference's: voters V and non-voters N, ourselves always among V */
 
 static size_t seats(const struct msk_raft *raft, enum msk_seat seat)
@@ -122,12 +138,15 @@ void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
         committee_heard(raft, peer, response->vote);
 }
 
-/* W-8: entries of earlier terms are committed only together with one of our own. A group declared to have one member is
- * safe from that: nobody else can hold another entry in their place. */
+/* W-8: entries of earlier terms are committed only together with one of our own, unless everybody has them. */
+static uint64_t safe_index(const struct msk_raft *raft)
+{
+    uint64_t term, index = majority_index(raft);
+    return msk_log_term_at(&raft->log, index, &term) && term == raft->hard.term ? index : common_index(raft);
+}
+
 uint64_t msk_raft_committable(const struct msk_raft *raft)
 {
-    uint64_t term, index = msk_raft_defends(raft) ? majority_index(raft) : committee_index(raft);
-    if (index <= raft->committed.index || !msk_log_term_at(&raft->log, index, &term))
-        return 0;
-    return term == raft->hard.term || raft->config.members == 1 || !msk_raft_defends(raft) ? index : 0;
+    uint64_t index = msk_raft_defends(raft) ? safe_index(raft) : committee_index(raft);
+    return index > raft->committed.index ? index : 0;
 }

@@ -193,23 +193,10 @@ static void take_ack(struct msk_raft *raft, const struct msk_digest *from, const
 
 /* ---- queries */
 
-/* W-10: an old leader must not answer. With --members it hears a majority, and has committed all that was there when it
- * was elected. What is heard does not prove that nobody else leads since: an answer may be as old as an election
- * timeout, for the protocol has no question that only a present leader's followers would answer. */
-static bool may_answer_strongly(struct msk_raft *raft, struct msk_now now)
-{
-    if (!msk_raft_defends(raft) || msk_raft_floor(raft) <= 1)
-        return true;
-    msk_raft_wake(raft, now);
-    return now.mono_ms >= raft->doubts_until_ms &&
-           msk_raft_contact(raft, now, raft->config.election_timeout_ms / 2) >= msk_raft_floor(raft) &&
-           raft->committed.index >= raft->lead_from;
-}
-
 static void answer(struct msk_raft *raft, const struct msk_request *request, struct msk_bytes result,
                    struct msk_actions *out)
 {
-    if (request->state != MSK_REQUEST_SERVED) {
+    if (!request->for_peer) {
         msk_act_answer(out, &raft->config.group, request->number, raft->applied, result);
         return;
     }
@@ -220,19 +207,23 @@ static void answer(struct msk_raft *raft, const struct msk_request *request, str
 
 static void no_answer(struct msk_raft *raft, const struct msk_request *request, struct msk_actions *out)
 {
-    if (request->state != MSK_REQUEST_SERVED)
+    if (!request->for_peer)
         refuse(raft, request->number, MSK_OUTCOME_REFUSED, "the machine does not answer this query", out);
 }
 
-/* Ask our own machine on behalf of the caller or a peer. */
-static void ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request, struct msk_bytes query,
-                        struct msk_actions *out)
+uint64_t msk_raft_query_deadline(const struct msk_raft *raft, struct msk_now now)
+{
+    return after(now, raft->config.query_timeout_ms ? raft->config.query_timeout_ms : TIMEOUT_DEFAULT_MS);
+}
+
+void msk_raft_ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request,
+                          struct msk_bytes query, struct msk_actions *out)
 {
     struct msk_builder result;
-    uint64_t timeout_ms = raft->config.query_timeout_ms ? raft->config.query_timeout_ms : TIMEOUT_DEFAULT_MS;
     msk_builder_init(&result, MSK_MACHINE_RESULT_MAX);
+    request->state = MSK_REQUEST_LOCAL;
     request->id = msk_random_next(&raft->random);
-    request->deadline_ms = after(now, timeout_ms);
+    request->deadline_ms = msk_raft_query_deadline(raft, now);
     int rc = raft->machine->query_state(raft->machine_state, request->id, query, &result);
     rc = rc == 0 ? result.error : rc;
     if (rc == MSK_MACHINE_LATER)
@@ -248,7 +239,6 @@ void msk_raft_machine_answered(struct msk_raft *raft, struct msk_now now, uint64
                                struct msk_bytes bytes, struct msk_actions *out)
 {
     struct msk_request *request = find_request(raft, MSK_REQUEST_LOCAL, ticket);
-    request = request ? request : find_request(raft, MSK_REQUEST_SERVED, ticket);
     (void)now;
     if (!request)
         return;
@@ -264,10 +254,9 @@ static void ask_leader(struct msk_raft *raft, struct msk_now now, struct msk_req
                        struct msk_actions *out)
 {
     const struct msk_digest *leader = reachable_leader(raft);
-    uint64_t timeout_ms = raft->config.query_timeout_ms ? raft->config.query_timeout_ms : TIMEOUT_DEFAULT_MS;
     request->state = MSK_REQUEST_ASKED;
     request->id = msk_random_next(&raft->random);
-    request->deadline_ms = after(now, timeout_ms);
+    request->deadline_ms = msk_raft_query_deadline(raft, now);
     if (!leader) {
         refuse(raft, request->number, MSK_OUTCOME_OFFLINE,
                raft->has_leader ? "the leader cannot be reached" : "no leader is known", out);
@@ -284,35 +273,36 @@ static void ask_leader(struct msk_raft *raft, struct msk_now now, struct msk_req
 void msk_raft_query(struct msk_raft *raft, struct msk_now now, uint64_t number, struct msk_bytes query, bool strong,
                     struct msk_actions *out)
 {
-    struct msk_request request = {.state = MSK_REQUEST_LOCAL, .number = number};
+    struct msk_request request = {.number = number};
     if (raft->failed)
         refuse(raft, number, MSK_OUTCOME_OFFLINE, "the group failed", out);
     else if (!strong)
-        ask_machine(raft, now, &request, query, out);
+        msk_raft_ask_machine(raft, now, &request, query, out);
     else if (raft->role != MSK_ROLE_LEADER)
         ask_leader(raft, now, &request, query, out);
-    else if (may_answer_strongly(raft, now))
-        ask_machine(raft, now, &request, query, out);
     else
-        refuse(raft, number, MSK_OUTCOME_OFFLINE, "too few members were heard of late to be sure of leading", out);
+        msk_raft_read(raft, now, &request, query, out);
     msk_raft_save(raft, out);
 }
 
 /* ---- from peers */
 
+/* One leader asks another only when it is none any more: then its question is none about us either. */
 static void take_query(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                        const struct msk_forward_query *query, struct msk_actions *out)
 {
-    struct msk_request request = {.state = MSK_REQUEST_SERVED, .number = query->request_id, .peer = *from};
-    if (may_answer_strongly(raft, now))
-        ask_machine(raft, now, &request, query->query, out);
+    struct msk_request request = {.for_peer = true, .number = query->request_id, .peer = *from};
+    if (raft->role == MSK_ROLE_LEADER)
+        msk_raft_read(raft, now, &request, query->query, out);
+    else if (raft->role == MSK_ROLE_FOLLOWER && msk_raft_defends(raft))
+        msk_raft_confirm(raft, from, query->request_id, out);
 }
 
-static void take_response(struct msk_raft *raft, const struct msk_forward_query_response *response,
-                          struct msk_actions *out)
+static void take_response(struct msk_raft *raft, const struct msk_digest *from,
+                          const struct msk_forward_query_response *response, struct msk_actions *out)
 {
     struct msk_request *request = find_request(raft, MSK_REQUEST_ASKED, response->request_id);
-    if (!request)
+    if (msk_raft_confirmed(raft, from, response) || !request)
         return;
     uint64_t number = request->number;
     msk_request_remove(raft, request);
@@ -331,11 +321,10 @@ void msk_raft_forward_received(struct msk_raft *raft, struct msk_now now, const 
         take_ack(raft, from, &forward->command_ack, out);
         return;
     case MSK_FORWARD_QUERY:
-        if (raft->role == MSK_ROLE_LEADER)
-            take_query(raft, now, from, &forward->query, out);
+        take_query(raft, now, from, &forward->query, out);
         return;
     case MSK_FORWARD_QUERY_RESPONSE:
-        take_response(raft, &forward->query_response, out);
+        take_response(raft, from, &forward->query_response, out);
         return;
     }
 }

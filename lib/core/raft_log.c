@@ -131,7 +131,6 @@ void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out)
 
 void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int result, struct msk_actions *out)
 {
-    (void)now;
     if (!raft->applying || raft->failed)
         return;
     raft->applied = raft->applying;
@@ -140,6 +139,7 @@ void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int res
         msk_raft_fail(raft, "the machine failed", out);
     msk_raft_apply(raft, out);
     msk_requests_committed(raft, out);
+    msk_raft_reads_settle(raft, now, out);
 }
 
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)

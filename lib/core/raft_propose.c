@@ -89,3 +89,9 @@ int msk_raft_propose(struct msk_raft *raft, struct msk_now now, const struct msk
         msk_raft_leader_commit(raft, now, out);
     return 0;
 }
+
+void msk_raft_append_idle(struct msk_raft *raft, struct msk_now now, struct msk_actions *out)
+{
+    if (raft->machine->has_idle && msk_raft_propose(raft, now, &raft->machine->idle, 1, out) == MSK_E_NOMEM)
+        out->error = MSK_E_NOMEM;
+}

@@ -20,6 +20,7 @@ struct msk_request *msk_request_add(struct msk_raft *raft, const struct msk_requ
     struct msk_request *added = &table->items[table->count++];
     *added = *request;
     table->bytes += request->len;
+    table->doubted += request->state == MSK_REQUEST_DOUBTED;
     msk_request_wait(raft, added, request->deadline_ms);
     return added;
 }
@@ -35,6 +36,7 @@ void msk_request_remove(struct msk_raft *raft, struct msk_request *request)
 {
     struct msk_requests *table = &raft->requests;
     table->bytes -= request->len;
+    table->doubted -= request->state == MSK_REQUEST_DOUBTED;
     msk_free(request->commands);
     *request = table->items[--table->count];
     if (table->count == 0)
@@ -55,7 +57,7 @@ void msk_request_end(struct msk_raft *raft, struct msk_request *request, enum ms
     struct msk_request ended = *request;
     ended.commands = NULL;
     msk_request_remove(raft, request);
-    if (ended.state == MSK_REQUEST_SERVED) /* the peer's own deadline tells it */
+    if (ended.for_peer)
         return;
     if (outcome == MSK_OUTCOME_LOST || outcome == MSK_OUTCOME_UNKNOWN)
         MSK_EMIT(out, &raft->config.group, COMMAND_UNCERTAIN, MSK_F_ID64("request", ended.number),
@@ -68,7 +70,7 @@ void msk_raft_forget_request(struct msk_raft *raft, uint64_t number)
 {
     for (size_t i = 0; i < raft->requests.count; i++) {
         struct msk_request *request = &raft->requests.items[i];
-        if (request->state != MSK_REQUEST_SERVED && request->number == number) {
+        if (!request->for_peer && request->number == number) {
             msk_request_remove(raft, request);
             return;
         }
@@ -111,6 +113,13 @@ void msk_requests_committed(struct msk_raft *raft, struct msk_actions *out)
 
 /* ---- the end of patience */
 
+static const char *lateness(const struct msk_raft *raft, const struct msk_request *request)
+{
+    if (request->state == MSK_REQUEST_DOUBTED)
+        return msk_raft_read_doubt(raft, request);
+    return request->state == MSK_REQUEST_PLACED ? "not committed in time" : "no answer in time";
+}
+
 /* What is true of a request whose answer does not come. */
 static void end_unanswered(struct msk_raft *raft, struct msk_request *request, const char *reason,
                            struct msk_actions *out)
@@ -127,8 +136,7 @@ void msk_requests_expire(struct msk_raft *raft, struct msk_now now, struct msk_a
     for (size_t i = 0; i < raft->requests.count;) {
         struct msk_request *request = &raft->requests.items[i];
         if (request->deadline_ms <= now.mono_ms) {
-            end_unanswered(raft, request,
-                           request->state == MSK_REQUEST_PLACED ? "not committed in time" : "no answer in time", out);
+            end_unanswered(raft, request, lateness(raft, request), out);
             continue;
         }
         next_ms = request->deadline_ms < next_ms ? request->deadline_ms : next_ms;
@@ -147,7 +155,8 @@ void msk_raft_requests_leaderless(struct msk_raft *raft, struct msk_actions *out
 {
     for (size_t i = 0; i < raft->requests.count;) {
         struct msk_request *request = &raft->requests.items[i];
-        if (request->state == MSK_REQUEST_FORWARDED || request->state == MSK_REQUEST_ASKED)
+        if (request->state == MSK_REQUEST_FORWARDED || request->state == MSK_REQUEST_ASKED ||
+            request->state == MSK_REQUEST_DOUBTED)
             end_unanswered(raft, request, "the leader is gone", out);
         else
             i++;

@@ -24,8 +24,9 @@ struct msk_raft_peer {
     bool asked, answered; /* the election under way (3.5) */
     enum msk_vote answer;
 
-    bool counted;   /* leader: it granted its vote or an append in this term (W-9) ... */
-    uint64_t acked; /* ... and has the log up to here */
+    bool counted;     /* leader: it granted its vote or an append in this term (W-9) ... */
+    uint64_t acked;   /* ... and has the log up to here */
+    uint64_t follows; /* leader: the last question to which it said that it follows us in this term */
     enum msk_seat seat;
 
     /* we fetch from it (4.2) */
@@ -67,8 +68,8 @@ enum msk_request_state {
     MSK_REQUEST_FORWARDED, /* sent to the leader, which has not acknowledged */
     MSK_REQUEST_PLACED,    /* its commands have places that are not committed */
     MSK_REQUEST_ASKED,     /* a query sent to the leader */
-    MSK_REQUEST_LOCAL,     /* a query given to a machine that takes time */
-    MSK_REQUEST_SERVED     /* the same for a peer */
+    MSK_REQUEST_DOUBTED,   /* a strong query at the leader, which must be sure first (raft_read.c) */
+    MSK_REQUEST_LOCAL      /* a query given to a machine that takes time */
 };
 
 /* Somebody waits (3.8). */
@@ -79,17 +80,26 @@ struct msk_request {
     uint64_t deadline_ms; /* of its present state */
     uint64_t give_up_ms;  /* of waiting for the commit */
     bool executes;        /* not only feeds */
+    bool for_peer;        /* a query that `peer` forwarded: its own deadline tells it that no answer comes */
     uint64_t first, last, count;
     uint64_t term;     /* in which we placed it ourselves; 0: the leader did, */
-    uint8_t *commands; /* and these are its commands (owned, each behind its length) */
+    uint8_t *commands; /* and these are its commands (owned, each behind its length); DOUBTED: the query */
     size_t len;
-    struct msk_digest peer; /* SERVED: who asked */
+    struct msk_digest peer;
 };
 
 struct msk_requests {
     struct msk_request *items;
     size_t count, capacity, bytes;
+    size_t doubted;   /* how many are in that state */
     uint64_t next_ms; /* no deadline is earlier */
+};
+
+/* How a leader makes sure that the others still follow it (raft_read.c). */
+struct msk_proof {
+    uint64_t asked; /* questions, counted: the number of the last one */
+    bool open;      /* too few have answered it */
+    bool fails;     /* a heartbeat passed without their answers: entries must do */
 };
 
 /* A record of entries under way to the disk: once `sequence` is there, the log is up to `last`. */
@@ -132,10 +142,10 @@ struct msk_raft {
     struct msk_digest leader;
     uint64_t leader_term; /* the term in which `leader` was last published */
     uint64_t leader_heard_ms, group_committed;
-    uint64_t doubts_until_ms; /* leader: until then no strong queries are answered (W-10) */
-    uint64_t sent;            /* leader: entries up to here were broadcast */
-    uint64_t lead_from;       /* leader: our log ended here when we were elected */
-    bool halted;              /* its committed entries are not the group's (W-3) */
+    struct msk_proof proof; /* leader: of leading (W-10) */
+    uint64_t sent;          /* leader: entries up to here were broadcast */
+    uint64_t lead_from;     /* leader: our log ended here when we were elected */
+    bool halted;            /* its committed entries are not the group's (W-3) */
 
     bool lagging;   /* follower: the leader's last append did not fit our log (W-12) */
     bool held_back; /* it would stand but hears too few members; their return arms the timer (W-2) */
@@ -174,9 +184,6 @@ uint32_t msk_raft_contact(const struct msk_raft *raft, struct msk_now now, uint6
 /* The time within which members must have been heard for us to stand: two heartbeats at least. */
 uint64_t msk_raft_contact_window_ms(const struct msk_raft *raft);
 bool msk_raft_may_stand(const struct msk_raft *raft, struct msk_now now);
-
-/* Before anything is heard or done: notices that the process stood still. */
-void msk_raft_wake(struct msk_raft *raft, struct msk_now now);
 
 /* ---- raft_role.c: term, role, leader, timers, records */
 
@@ -227,6 +234,8 @@ void msk_raft_forked(struct msk_raft *raft, struct msk_now now, const struct msk
 /* As leader: append the commands and send them to everybody. 0; MSK_E_LIMIT or MSK_E_NOMEM, and nothing is appended. */
 int msk_raft_propose(struct msk_raft *raft, struct msk_now now, const struct msk_bytes *commands, size_t count,
                      struct msk_actions *out);
+/* The machine's command that changes nothing, if it has one (3.11, leader rule 7). */
+void msk_raft_append_idle(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
 
 /* ---- raft_committee.c (3.7, W-8, W-9) */
 void msk_raft_committee_elected(struct msk_raft *raft);
@@ -240,6 +249,29 @@ void msk_raft_forward_received(struct msk_raft *raft, struct msk_now now, const 
                                const struct msk_forward *forward, struct msk_actions *out);
 /* Of requests that wait for a leader's answer: it is gone. */
 void msk_raft_requests_leaderless(struct msk_raft *raft, struct msk_actions *out);
+
+/* Give the query to our own machine, on behalf of the caller or of the peer that forwarded it. */
+void msk_raft_ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request,
+                          struct msk_bytes query, struct msk_actions *out);
+uint64_t msk_raft_query_deadline(const struct msk_raft *raft, struct msk_now now);
+
+/* ---- raft_read.c (3.8, W-10) */
+
+/* As leader: answer a strong query once it is certain that nothing newer was acknowledged anywhere. */
+void msk_raft_read(struct msk_raft *raft, struct msk_now now, struct msk_request *request, struct msk_bytes query,
+                   struct msk_actions *out);
+/* As follower: our leader asks whether we follow it. */
+void msk_raft_confirm(struct msk_raft *raft, const struct msk_digest *leader, uint64_t question,
+                      struct msk_actions *out);
+/* Whether this is such an answer; it is then taken. */
+bool msk_raft_confirmed(struct msk_raft *raft, const struct msk_digest *from,
+                        const struct msk_forward_query_response *response);
+/* Something changed: answer what can be answered, ask the followers for the rest. */
+void msk_raft_reads_settle(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
+/* A heartbeat passed: ask again, and prove it by an entry. */
+void msk_raft_reads_beat(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
+/* Why a query could not be answered in time. */
+const char *msk_raft_read_doubt(const struct msk_raft *raft, const struct msk_request *request);
 
 /* ---- raft_requests.c */
 

@@ -32,7 +32,7 @@ struct life_request {
     bool ended, reads, acknowledged;
     char command[LIFE_COMMAND_SIZE];
     uint64_t floor; /* a read: what it must see */
-    uint64_t index, acknowledged_ms;
+    uint64_t index;
 };
 
 struct life_counts {
@@ -145,7 +145,6 @@ static inline void life_replied(struct net *net, int place, const struct msk_act
             life_break(life, "two commands are acknowledged at %d", (int)action->reply.last);
         }
     request->acknowledged = true;
-    request->acknowledged_ms = net->now_ms;
     request->index = action->reply.last;
     life->counts.acknowledged++;
     if (request->index > life->acknowledged)
@@ -303,15 +302,13 @@ static inline void life_executes(struct life *life)
     net_execute(life->net, place);
 }
 
-/* What a strong read must see: everything acknowledged, but for the last election timeout and two heartbeats (W-10). */
+/* What a strong read must see: everything acknowledged before (W-10). */
 static inline uint64_t life_read_floor(const struct life *life)
 {
-    uint64_t floor = 0, slack_ms = life->config.raft.election_timeout_ms + 2 * life->config.heartbeat_interval_ms;
-    for (size_t i = 0; i < life->request_count; i++) {
-        const struct life_request *request = &life->requests[i];
-        if (request->acknowledged && request->acknowledged_ms + slack_ms <= life->net->now_ms && request->index > floor)
-            floor = request->index;
-    }
+    uint64_t floor = 0;
+    for (size_t i = 0; i < life->request_count; i++)
+        if (life->requests[i].acknowledged && life->requests[i].index > floor)
+            floor = life->requests[i].index;
     return floor;
 }
 

@@ -233,7 +233,10 @@ static void a_majority_without_it_wins_too(void **state)
                   "2 leads term 3 with 2 granted, 0 abstained, quorum 2\n"
                   "2 leader of term 3 is 2\n"
                   "1 leader of term 3 is 2\n"
-                  "3 leader of term 3 is 2\n");
+                  "3 leader of term 3 is 2\n"
+                  "2 committed 0 -> 9 in term 2\n" /* all have these */
+                  "1 committed 0 -> 9 in term 2\n"
+                  "3 committed 0 -> 9 in term 2\n");
     world_free(world);
 }
 

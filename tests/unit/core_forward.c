@@ -317,46 +317,6 @@ static void weak_and_strong(void **state)
     world_free(world);
 }
 
-/* W-10: an isolated leader does not answer, not even those who still reach it. */
-static void no_strong_answer_without_contact(void **state)
-{
-    (void)state;
-    struct world *world = led(5, 5);
-    for (int i = 3; i <= 5; i++)
-        cut_between(world, 1, i);
-    world->now_ms += 1001;
-    beat(world); /* 1 and 2 hear each other */
-    query(world, 1, 1, true);
-    query(world, 2, 2, true);
-    deliver(world);
-    expect_end(world, "1 #1 offline\n");
-    world->now_ms += 1000;
-    tick(world, 2);
-    world->now_ms += 1000;
-    tick(world, 2);
-    expect_end(world, "2 #2 offline\n");
-    world_free(world);
-}
-
-/* A new leader does not know yet what the last one committed. */
-static void no_strong_answer_before_all_older_entries_are_committed(void **state)
-{
-    (void)state;
-    struct world *world = world_new(3, 3);
-    begin_in_term(world, 1);
-    start_all(world);
-    for (int i = 1; i <= 3; i++)
-        give(world, i, 1, 2);
-    elect(world, 1);
-    query(world, 1, 1, true);
-    expect_end(world, "1 #1 offline\n");
-    execute(world, 1, 2, "a");
-    deliver(world);
-    query(world, 1, 3, true);
-    expect_end(world, "1 #2 committed 3..3\n1 #3 answered 3 at 3\n");
-    world_free(world);
-}
-
 /* 3.11, leader rule 7: a machine that has a command for it commits them by itself. */
 static void older_entries_are_committed_by_an_idle_command(void **state)
 {
@@ -365,9 +325,10 @@ static void older_entries_are_committed_by_an_idle_command(void **state)
     world->config.machine = &msk_machine_noop;
     begin_in_term(world, 1);
     start_all(world);
-    for (int i = 1; i <= 3; i++)
+    for (int i = 1; i <= 2; i++)
         give(world, i, 1, 2);
     elect(world, 1);
+    run(world, 5000);
     for (int i = 1; i <= 3; i++)
         assert_int_equal(raft_of(world, i)->committed.index, 3);
     world_free(world);
@@ -533,8 +494,6 @@ int main(void)
         cmocka_unit_test(lost_by_the_leader_itself),
         cmocka_unit_test(an_acknowledgement_that_does_not_fit),
         cmocka_unit_test(weak_and_strong),
-        cmocka_unit_test(no_strong_answer_without_contact),
-        cmocka_unit_test(no_strong_answer_before_all_older_entries_are_committed),
         cmocka_unit_test(older_entries_are_committed_by_an_idle_command),
         cmocka_unit_test(long_commands_go_in_several_messages),
         cmocka_unit_test(too_many_wait),
