@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "cli/jwt_options.h"
+#include "cli/schema_file.h"
 #include "cli/secret.h"
 #include "cli/visible.h"
 
@@ -165,6 +166,12 @@ const struct msk_option msk_group_member_rows[] = {
      .offset = AT(on_fork),
      .help = "what to do when committed entries differ from the group's: stop applying and keep them, or throw all "
              "away and take the group's log"},
+    {.name = "schema",
+     .type = &msk_value_file,
+     .offset = AT(schema),
+     .help =
+         "file with the types of another program's commands, queries and results (mosaik-formats(5)): they are then "
+         "JSON in its terms"},
     {.name = NULL},
 };
 
@@ -209,6 +216,21 @@ static int choose_machine(const struct msk_group_options *options, struct msk_gr
     inputs->machine_signature = msk_digest_of_string(inputs->machine_id);
     inputs->sync_signature =
         msk_log_replay_signature(inputs->machine_type, inputs->sync_batch_size, inputs->sync_fetch_timeout_ms);
+    return 0;
+}
+
+static int read_schema(const char *path, struct msk_group_setup *setup, struct msk_error *err)
+{
+    if (!path)
+        return 0;
+    int rc = msk_schema_read(path, &setup->schema, err);
+    if (rc)
+        return msk_wrap(err, rc, "--schema");
+    rc = msk_machine_describe(setup->config.raft.machine, setup->schema, &setup->machine, err);
+    if (rc)
+        return msk_wrap(err, rc, "--schema");
+    setup->config.schema = setup->schema;
+    setup->config.raft.machine = &setup->machine;
     return 0;
 }
 
@@ -301,6 +323,8 @@ int msk_group_setup_make(const struct msk_group_options *options, struct msk_gro
         setup->network_id = msk_digest_of_string(options->network);
     int rc = choose_machine(options, setup, err);
     if (rc == 0)
+        rc = read_schema(options->schema, setup, err);
+    if (rc == 0)
         rc = read_validators(&options->require_ticket, setup, err);
     if (rc == 0)
         rc = choose_key(options, setup, err);
@@ -336,5 +360,6 @@ void msk_group_setup_free(struct msk_group_setup *setup)
 {
     for (size_t i = 0; i < MSK_GROUP_VALIDATORS_MAX; i++)
         msk_jwt_validator_free(&setup->validators[i]);
+    msk_schema_free(setup->schema);
     msk_wipe(setup, sizeof *setup);
 }

@@ -22,7 +22,8 @@ struct msk_group_options {
     } leadership;
     uint32_t members; /* 0: not declared */
     uint64_t forward_timeout_ms, query_timeout_ms;
-    unsigned on_fork; /* enum msk_on_fork */
+    unsigned on_fork;   /* enum msk_on_fork */
+    const char *schema; /* NULL: not given */
 };
 
 extern const struct msk_option msk_group_identity_rows[], msk_group_member_rows[];
@@ -46,6 +47,8 @@ struct msk_group_setup {
     struct msk_jwt_validator validators[MSK_GROUP_VALIDATORS_MAX];
     const struct msk_jwt_validator *validator_order[MSK_GROUP_VALIDATORS_MAX];
     struct msk_digest validator_signatures[MSK_GROUP_VALIDATORS_MAX];
+    struct msk_schema *schema;  /* NULL: none given */
+    struct msk_machine machine; /* that knows its types from the schema */
 };
 
 /* Read key and validator files and derive the id (groups.md 1). `setup` must not move afterwards: it points into

@@ -15,6 +15,18 @@ const struct msk_machine *msk_machine_find(const char *name)
     return NULL;
 }
 
+int msk_machine_describe(const struct msk_machine *machine, const struct msk_schema *schema, struct msk_machine *out,
+                         struct msk_error *err)
+{
+    if (machine->command || machine->query || machine->result)
+        return msk_fail(err, MSK_E_INVALID, "the machine %s has types of its own", machine->name);
+    *out = *machine;
+    out->command = schema->command;
+    out->query = schema->query;
+    out->result = schema->result;
+    return 0;
+}
+
 /* ---- JSON */
 
 /* The bytes themselves, without a length in front. */

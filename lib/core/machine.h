@@ -8,6 +8,7 @@
 #define MSK_CORE_MACHINE_H
 
 #include "wire/messages.h"
+#include "wire/schema.h"
 #include "wire/type.h"
 
 #define MSK_MACHINE_LATER        1           /* the answer comes by itself */
@@ -52,11 +53,16 @@ extern const struct msk_machine msk_machine_noop;    /* commands and queries: no
 extern const struct msk_machine msk_machine_counter; /* Increment(u32), Decrement(u32); query unit; result i64 */
 extern const struct msk_machine msk_machine_lines;   /* command text; query u64, the first index; result list of text */
 extern const struct msk_machine msk_machine_kv;      /* Set, Delete, Cas; query Get, Scan; result Value, Pairs */
-extern const struct msk_machine msk_machine_opaque;  /* any command; a query answers the number of commands, u64 */
+extern const struct msk_machine msk_machine_opaque;  /* any command; answers no query itself */
 
 /* All built-in machines, ended by NULL; one by its name, NULL: none. */
 extern const struct msk_machine *const msk_machines[];
 const struct msk_machine *msk_machine_find(const char *name);
+
+/* `machine` with the types that a schema tells, which stays the caller's and outlives it. MSK_E_INVALID: the machine
+ * has types of its own. */
+int msk_machine_describe(const struct msk_machine *machine, const struct msk_schema *schema, struct msk_machine *out,
+                         struct msk_error *err);
 
 /* One command, query or result (`type` from above, NULL allowed) from JSON: of no type it is hex text. 0,
  * MSK_E_INVALID, MSK_E_NOMEM. */

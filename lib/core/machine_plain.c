@@ -1,4 +1,4 @@
-/* The machines that keep no more than a number: noop, counter, opaque. */
+/* The machines that keep no more than a number, or nothing: noop, counter, opaque. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -126,29 +126,22 @@ const struct msk_machine msk_machine_counter = {.name = "counter",
                                                 .snapshot = snapshot_number,
                                                 .restore = restore_number};
 
-/* ---- opaque: the log has the commands, it only counts them */
+/* ---- opaque: the log has the commands, and nobody here knows what they mean */
 
-static int count_commands(void *state, const struct msk_machine_batch *batch)
+/* The leader does, if it is of another kind: queries that are forwarded are answered. */
+static int answer_none(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result)
 {
-    uint64_t value;
-    memcpy(&value, state, sizeof value);
-    value += batch->count;
-    memcpy(state, &value, sizeof value);
-    return 0;
-}
-
-static int answer_commands(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result)
-{
+    (void)state;
     (void)ticket;
     (void)query;
-    return msk_encode(MSK_TYPE(u64), state, result);
+    (void)result;
+    return MSK_E_INVALID;
 }
 
 const struct msk_machine msk_machine_opaque = {.name = "opaque",
-                                               .result = MSK_TYPE(u64),
                                                .create = create_number,
                                                .destroy = msk_free,
-                                               .apply = count_commands,
-                                               .query_state = answer_commands,
+                                               .apply = do_nothing,
+                                               .query_state = answer_none,
                                                .snapshot = snapshot_number,
                                                .restore = restore_number};

@@ -34,8 +34,9 @@ struct msk_group_config {
     struct msk_digest id; /* derived by crypto/identity.h */
     struct msk_digest key;
     char alias[MSK_ALIAS_MAX + 1];
-    const char *key_source; /* "file", "text", "validator": reported, never the key itself */
-    const char *machine;    /* name of raft.machine */
+    const char *key_source;          /* "file", "text", "validator": reported, never the key itself */
+    const char *machine;             /* name of raft.machine */
+    const struct msk_schema *schema; /* that told raft.machine its types; NULL: none. Outlives the group */
     struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
     uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
     uint32_t max_missed_heartbeats;

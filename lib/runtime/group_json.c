@@ -66,6 +66,8 @@ json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validat
                              "machine", config->machine, "preference", preferences[config->raft.preference], "on_fork",
                              fork_rules[config->raft.on_fork], "validators", validators);
     int failed = json == NULL;
+    if (config->schema)
+        failed |= json_object_set(json, "schema", config->schema->source);
     for (size_t i = 0; i < FIELD_COUNT; i++)
         failed |= json_object_set_new(json, fields[i].name, field_to_json(config, &fields[i]));
     if (!failed)
@@ -131,6 +133,21 @@ static int read_machine(const json_t *json, struct msk_group_config *config, str
         return fail_member("machine", "a machine of this program", err);
     config->machine = machine->name;
     config->raft.machine = machine;
+    return 0;
+}
+
+/* What tells a machine its types, if anything does. */
+static int read_schema(json_t *json, struct msk_group_copy *copy, struct msk_error *err)
+{
+    if (!json)
+        return 0;
+    int rc = msk_schema_new(json, &copy->schema, err);
+    if (rc == 0)
+        rc = msk_machine_describe(copy->config.raft.machine, copy->schema, &copy->machine, err);
+    if (rc)
+        return msk_wrap(err, rc, "group.schema");
+    copy->config.schema = copy->schema;
+    copy->config.raft.machine = &copy->machine;
     return 0;
 }
 
@@ -211,6 +228,8 @@ static int read_copy(const json_t *json, struct msk_group_copy *copy, struct msk
     int rc = read_alias(json, &copy->config, err);
     if (rc == 0)
         rc = read_choices(json, &copy->config, err);
+    if (rc == 0)
+        rc = read_schema(json_object_get(json, "schema"), copy, err);
     for (size_t i = 0; i < FIELD_COUNT && rc == 0; i++)
         rc = read_field(json, &fields[i], &copy->config, err);
     return rc ? rc : read_validators(json_object_get(json, "validators"), copy, err);
@@ -239,6 +258,7 @@ void msk_group_copy_free(struct msk_group_copy *copy)
         msk_jwt_validator_free(&copy->validators[i]);
     msk_free(copy->validators);
     msk_free(copy->order);
+    msk_schema_free(copy->schema);
     msk_wipe(copy, sizeof *copy);
     msk_free(copy);
 }

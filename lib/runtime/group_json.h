@@ -14,6 +14,8 @@ struct msk_group_copy {
     struct msk_group_config config;
     struct msk_jwt_validator *validators;
     const struct msk_jwt_validator **order;
+    struct msk_schema *schema;  /* NULL: none */
+    struct msk_machine machine; /* that knows its types from the schema */
 };
 
 /* Read the above and derive what follows from it, the group id included (groups.md 1.4). `*out` is the caller's.

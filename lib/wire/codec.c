@@ -135,6 +135,11 @@ size_t msk_least_one(const struct msk_type *type)
     return 1;
 }
 
+size_t msk_type_least(const struct msk_type *type)
+{
+    return type->depth ? type->least : type->kind->least(type);
+}
+
 int msk_compare_bytes(struct msk_bytes a, struct msk_bytes b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
@@ -179,10 +184,13 @@ static int go_down(struct msk_reader *in, const char *name, size_t index)
 
 int msk_read_at(const char *name, size_t index, const struct msk_type *type, struct msk_reader *in, void *out)
 {
+    size_t start = in->offset;
     int rc = go_down(in, name, index);
     if (rc < 0)
         return rc;
     rc = msk_read_value(type, in, out);
+    if (rc == 0 && in->offset == start && ++in->empty > MSK_EMPTY_ITEMS_MAX)
+        rc = msk_reader_fail(in, MSK_FAULT_LIMIT, start, "more than %d empty items", MSK_EMPTY_ITEMS_MAX);
     in->depth--;
     return rc;
 }

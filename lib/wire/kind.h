@@ -22,6 +22,8 @@ struct msk_reader {
     const struct msk_type *root;
     struct msk_step path[MSK_DEPTH_MAX];
     unsigned depth;   /* steps taken */
+    unsigned boxes;   /* entered */
+    size_t empty;     /* items and members that took no bytes */
     bool trusted;     /* our own encoding: conditions were checked before */
     unsigned wrapped; /* inside that many wrapped values, whose faults are the wrapper's (wire.md 2.1 "Datum") */
     struct msk_error *err;
@@ -43,7 +45,7 @@ extern const struct msk_kind msk_kind_char, msk_kind_text, msk_kind_bytes, msk_k
 extern const struct msk_kind msk_kind_timestamp, msk_kind_duration, msk_kind_ip, msk_kind_socket_addr;
 extern const struct msk_kind msk_kind_custom_data; /* bytes with an order of their own */
 extern const struct msk_kind msk_kind_option, msk_kind_seq, msk_kind_set, msk_kind_map, msk_kind_array;
-extern const struct msk_kind msk_kind_record, msk_kind_tuple, msk_kind_choice, msk_kind_wrapped;
+extern const struct msk_kind msk_kind_record, msk_kind_tuple, msk_kind_choice, msk_kind_wrapped, msk_kind_box;
 
 /* What sequences, sets and maps are in memory; every MSK_SEQ has this shape, and may be looked at as this one. A map's
  * element is a record of key and value. */
@@ -85,6 +87,7 @@ void msk_write_counted(struct msk_builder *out, struct msk_bytes bytes);
 
 /* ---- shared by kinds */
 size_t msk_least_one(const struct msk_type *type);
+size_t msk_type_least(const struct msk_type *type);            /* kind->least, once for types built at run time */
 int msk_compare_bytes(struct msk_bytes a, struct msk_bytes b); /* bytewise, a prefix before what it begins */
 
 #endif

@@ -1,4 +1,4 @@
-/* Values made of others: records, tuples, choices, options, wrapped values (wire.md 2). */
+/* Values made of others: records, tuples, choices, options, wrapped and boxed values (wire.md 2). */
 #include <string.h>
 
 #include "base/assert.h"
@@ -97,7 +97,7 @@ static size_t least_record(const struct msk_type *type)
 {
     size_t least = 0;
     for (size_t i = 0; i < type->member_count; i++)
-        if (__builtin_add_overflow(least, type->members[i].type->kind->least(type->members[i].type), &least))
+        if (__builtin_add_overflow(least, msk_type_least(type->members[i].type), &least))
             return SIZE_MAX;
     return least;
 }
@@ -311,3 +311,69 @@ static int compare_wrapped(const struct msk_type *type, const void *a, const voi
 
 const struct msk_kind msk_kind_wrapped = {encode_wrapped, decode_wrapped,  print_wrapped,
                                           parse_wrapped,  compare_wrapped, msk_least_one};
+
+/* ---- boxes: the value itself; in memory a pointer, so that a type may contain itself */
+
+/* One level of values within values of their own kind: those take stack. */
+static int enter_box(const struct msk_type *type, struct msk_reader *in, void *out, void **content)
+{
+    if (in->boxes == MSK_DEPTH_MAX)
+        return msk_reader_fail(in, MSK_FAULT_LIMIT, in->offset, "nested deeper than %d", MSK_DEPTH_MAX);
+    *content = msk_arena_alloc(in->arena, 1, type->element->size);
+    if (!*content)
+        return msk_reader_no_memory(in);
+    *(void **)out = *content;
+    in->boxes++;
+    return 0;
+}
+
+static const void *box_content(const void *value)
+{
+    return *(const void *const *)value;
+}
+
+static void encode_box(const struct msk_type *type, const void *value, struct msk_builder *out)
+{
+    type->element->kind->encode(type->element, box_content(value), out);
+}
+
+static int decode_box(const struct msk_type *type, struct msk_reader *in, void *out)
+{
+    void *content = NULL;
+    int rc = enter_box(type, in, out, &content);
+    if (rc < 0)
+        return rc;
+    rc = msk_read_value(type->element, in, content);
+    in->boxes--;
+    return rc;
+}
+
+static json_t *print_box(const struct msk_type *type, const void *value)
+{
+    return type->element->kind->print(type->element, box_content(value));
+}
+
+static int parse_box(const struct msk_type *type, struct msk_reader *in, const json_t *json, void *out)
+{
+    void *content = NULL;
+    int rc = enter_box(type, in, out, &content);
+    if (rc < 0)
+        return rc;
+    rc = msk_parse_value(type->element, in, json, content);
+    in->boxes--;
+    return rc;
+}
+
+static int compare_box(const struct msk_type *type, const void *a, const void *b)
+{
+    return msk_compare(type->element, box_content(a), box_content(b));
+}
+
+/* Asked for while the type is built; afterwards the box knows its own. */
+static size_t least_box(const struct msk_type *type)
+{
+    (void)type;
+    return 0;
+}
+
+const struct msk_kind msk_kind_box = {encode_box, decode_box, print_box, parse_box, compare_box, least_box};

@@ -29,7 +29,7 @@ static void encode_seq(const struct msk_type *type, const void *value, struct ms
 /* The count is believed only as far as the rest of the input could hold so many items. */
 static int read_count(const struct msk_type *type, struct msk_reader *in, size_t *count)
 {
-    size_t start = in->offset, least = type->element->kind->least(type->element);
+    size_t start = in->offset, least = msk_type_least(type->element);
     unsigned __int128 announced;
     int rc = msk_read_varint(in, 64, &announced);
     if (rc < 0)
@@ -327,7 +327,7 @@ static int compare_array(const struct msk_type *type, const void *a, const void 
 static size_t least_array(const struct msk_type *type)
 {
     size_t least = 0;
-    return __builtin_mul_overflow(type->extent, type->element->kind->least(type->element), &least) ? SIZE_MAX : least;
+    return __builtin_mul_overflow(type->extent, msk_type_least(type->element), &least) ? SIZE_MAX : least;
 }
 
 const struct msk_kind msk_kind_array = {encode_array, decode_array,  print_array,

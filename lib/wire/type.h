@@ -30,13 +30,15 @@ struct msk_type {
     const struct msk_type *element; /* of options, sequences, sets, maps, arrays, wrapped values */
     size_t extent;                  /* arrays: their length; options: offset of the value behind its flag */
     int (*check)(const void *value, struct msk_error *err); /* a further condition on a decoded value, or NULL */
+    size_t least;   /* of types built at run time: bytes that every encoding has at least */
+    unsigned depth; /* of types built at run time: how many types deep; 0 for constants */
 };
 
 #define MSK_TYPE(name) (&msk_type_##name)
 
 /* ---- limits */
 #define MSK_DEPTH_MAX       48          /* nesting of types: no message reaches 12 */
-#define MSK_EMPTY_ITEMS_MAX 65536       /* items of a sequence whose items take no bytes */
+#define MSK_EMPTY_ITEMS_MAX 65536       /* items and members of one value that take no bytes */
 #define MSK_DECODED_MAX     (64u << 20) /* memory for one value where the caller gives no arena of its own */
 #define MSK_PATH_MAX        256
 

@@ -10,8 +10,8 @@ static size_t round_up(size_t size, size_t align)
 /* How many types deep; MSK_DEPTH_MAX + 1 for anything deeper. */
 static unsigned depth_of(const struct msk_type *type, unsigned outer)
 {
-    unsigned deepest = outer + 1;
-    if (deepest > MSK_DEPTH_MAX)
+    unsigned deepest = outer + (type->depth ? type->depth : 1);
+    if (type->depth || deepest > MSK_DEPTH_MAX)
         return deepest;
     if (type->element)
         deepest = depth_of(type->element, outer + 1);
@@ -24,10 +24,13 @@ static unsigned depth_of(const struct msk_type *type, unsigned outer)
 
 static const struct msk_type *keep(struct msk_arena *arena, struct msk_type type)
 {
-    if (depth_of(&type, 0) > MSK_DEPTH_MAX) {
+    unsigned depth = depth_of(&type, 0);
+    if (depth > MSK_DEPTH_MAX || type.size > MSK_TYPE_BYTES_MAX) {
         arena->error = MSK_E_LIMIT;
         return NULL;
     }
+    type.least = type.kind->least(&type);
+    type.depth = depth;
     struct msk_type *kept = msk_arena_alloc(arena, 1, sizeof *kept);
     if (kept)
         *kept = type;
@@ -81,8 +84,7 @@ const struct msk_type *msk_type_array(struct msk_arena *arena, const struct msk_
     size_t size;
     if (!element)
         return NULL;
-    if (count > MSK_ARRAY_BYTES_MAX || __builtin_mul_overflow(count, element->size, &size) ||
-        size > MSK_ARRAY_BYTES_MAX) {
+    if (count > MSK_TYPE_BYTES_MAX || __builtin_mul_overflow(count, element->size, &size)) {
         arena->error = MSK_E_LIMIT;
         return NULL;
     }
@@ -103,6 +105,21 @@ const struct msk_type *msk_type_wrapped(struct msk_arena *arena, const struct ms
                                          .size = element->size,
                                          .align = element->align,
                                          .element = element});
+}
+
+struct msk_type *msk_type_box(struct msk_arena *arena)
+{
+    struct msk_type *box = msk_arena_alloc(arena, 1, sizeof *box);
+    if (box) /* its depth is no matter: boxes are counted when they are read */
+        *box = (struct msk_type){
+            .kind = &msk_kind_box, .name = "box", .size = sizeof(void *), .align = _Alignof(void *), .depth = 1};
+    return box;
+}
+
+void msk_type_box_fill(struct msk_type *box, const struct msk_type *element)
+{
+    box->element = element;
+    box->least = msk_type_least(element);
 }
 
 /* Copy the members; false without memory, or if there are too many. */

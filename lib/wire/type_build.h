@@ -8,7 +8,7 @@
 #include "wire/type.h"
 
 #define MSK_TYPE_MEMBERS_MAX 4096
-#define MSK_ARRAY_BYTES_MAX  (1u << 20) /* of one array in memory */
+#define MSK_TYPE_BYTES_MAX   (1u << 20) /* of one value in memory, without what it points to */
 
 /* In memory: a bool, then the value at the next aligned place. */
 const struct msk_type *msk_type_option(struct msk_arena *arena, const struct msk_type *element);
@@ -18,11 +18,16 @@ const struct msk_type *msk_type_seq(struct msk_arena *arena, const struct msk_ty
 const struct msk_type *msk_type_set(struct msk_arena *arena, const struct msk_type *element);
 const struct msk_type *msk_type_map(struct msk_arena *arena, const struct msk_type *key, const struct msk_type *value);
 
-/* In memory: `count` values one after another, at most MSK_ARRAY_BYTES_MAX bytes. */
+/* In memory: `count` values one after another. */
 const struct msk_type *msk_type_array(struct msk_arena *arena, const struct msk_type *element, size_t count);
 
 /* A value that travels inside a byte vector (wire.md 2.1 "Datum"); in memory the value itself. */
 const struct msk_type *msk_type_wrapped(struct msk_arena *arena, const struct msk_type *element);
+
+/* A type that is told later, for types that contain themselves (Rust's Box, which leaves no trace in the encoding); in
+ * memory a pointer. It is `element` from msk_type_box_fill on, which must come before it is used. */
+struct msk_type *msk_type_box(struct msk_arena *arena);
+void msk_type_box_fill(struct msk_type *box, const struct msk_type *element);
 
 /* Members in order; their offsets are computed, `offset` in `members` is ignored. In JSON a record is an object, a
  * tuple an array (of one member: that member alone). In memory a choice is a uint32_t and behind it its content. */

@@ -4,6 +4,7 @@ load lib
 load cluster
 
 COUNTER=(--machine counter)
+OPAQUE=(--machine opaque --machine-id ledger --sync-type ledger::Ledger)
 MEMBERS=(--members 3)
 
 # trio OPTION...: three bonded members with a data directory each; sets leader and followers.
@@ -62,12 +63,47 @@ ones() { yes '{"Increment":1}' | head -n "$1"; }
     assert_equal "$(on ada query '{"Scan":"a/"}' --json | jq -c .result)" '{"Pairs":{"a/1":"z","a/2":"y"}}'
 }
 
-@test "opaque keeps bytes, and counts them" {
-    start_node ada --machine opaque --machine-id ledger --sync-type ledger::Ledger
+@test "opaque keeps bytes, and answers no queries" {
+    start_node ada "${OPAQUE[@]}"
     await ada is-leader
     answers 'committed: index 1' on ada execute --hex 00ff10
     answers 'committed: index 2' on ada execute '"c0ffee"'
-    answers $'2\nread at index 2' on ada query
+    refuses 1 'the machine does not answer this query' mosaik-node query --control ada.sock
+    refuses 1 'the machine does not answer this query' mosaik-node query --control ada.sock --weak
+    answers 2 jq .applied <<<"$(on ada status --json)"
+}
+
+@test "opaque with a schema takes commands in its terms, also in groups of the configuration file and joined later" {
+    local schema=$BATS_TEST_DIRNAME/../../docs/examples/orders.schema.json
+    local order='{"id":1,"symbol":"ab","side":{"Sell":{"short":true}},"legs":[{"venue":"x","quantities":[1,300]}],"tags":[],"price":-2,"urgent":true,"blob":[1,255]}'
+    jq -n --arg schema "$schema" '{groups: [{group_key: "two", as: "listed", machine: "opaque", machine_id: "l",
+        sync_type: "l::L", schema: $schema, bootstrap_delay: "10ms", heartbeat_interval: "50ms", heartbeat_jitter: "20ms",
+        election_timeout: "100ms", election_timeout_jitter: "50ms"}]}' >groups.json
+    start_node ada --config groups.json --group-key one "${FAST[@]}" --as plain "${OPAQUE[@]}" --schema "$schema"
+    on ada join --group-key three --as later "${FAST[@]}" "${OPAQUE[@]}" --schema - <"$schema"
+    local group
+    for group in plain listed later; do
+        await ada is-leader --group "$group"
+        answers 'committed: index 1' on ada execute "$order" --group "$group"
+        refuses 2 'command 1: Order.side: has no case "Hold"' \
+            mosaik-node execute --control ada.sock "$(jq -c '.side = "Hold"' <<<"$order")" --group "$group"
+        refuses 2 'query: Query: expected {"case": ...} or "case"' mosaik-node query --control ada.sock --group "$group"
+        refuses 1 'the machine does not answer this query' mosaik-node query --control ada.sock '"Count"' --group "$group"
+        # bytes are still bytes
+        answers 'committed: index 2' on ada execute --hex 00 --group "$group"
+    done
+}
+
+@test "what is no schema is refused with its place" {
+    local start=(mosaik-node run --secret-file "$(key_of ada)" --network test --group-key one)
+    echo '{"command": {"struct": [{"a": "u8"}, {"b": "u9"}]}}' >no-type
+    refuses 2 '--schema: no-type: command.struct[1].b: no type "u9"' "${start[@]}" "${OPAQUE[@]}" --schema no-type
+    printf '{"command":\n  "u8",}' >no-json
+    refuses 2 "--schema: no-json: line 2, column 8: string or '}' expected near '}'" \
+        "${start[@]}" "${OPAQUE[@]}" --schema no-json
+    echo '{"command": "u8"}' >good
+    refuses 2 '--schema: the machine counter has types of its own' "${start[@]}" --machine counter --schema good
+    refuses 3 '--schema: nowhere: No such file or directory' "${start[@]}" "${OPAQUE[@]}" --schema nowhere
 }
 
 @test "hex gives a machine the bytes of commands, queries and results" {

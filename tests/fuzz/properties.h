@@ -14,6 +14,7 @@
 #include "wire/frame.h"
 #include "wire/messages.h"
 #include "wire/peer_entry.h"
+#include "wire/schema.h"
 #include "wire/url.h"
 
 #define FUZZ_MEMORY (8 << 20)
@@ -188,11 +189,62 @@ static inline void property_address(struct msk_bytes in)
     MUST(msk_compare(MSK_TYPE(socket_addr), &addr, &again) == 0);
 }
 
+/* Whatever decodes by a stranger's types comes back from its encoding, and reads back from its JSON. That may be
+ * another value: JSON has no odd numbers, and no nothing within an option of an option. */
+static inline void property_described(const struct msk_type *type, struct msk_bytes in)
+{
+    struct msk_arena arena;
+    struct msk_builder once, twice, by_json;
+    struct msk_error err = {0};
+    struct msk_place place = {0};
+    json_t *json;
+    msk_arena_init(&arena, FUZZ_MEMORY);
+    msk_builder_init(&once, FUZZ_MEMORY);
+    msk_builder_init(&twice, FUZZ_MEMORY);
+    msk_builder_init(&by_json, FUZZ_MEMORY);
+    void *value = msk_arena_alloc(&arena, 1, type->size);
+    int rc = msk_decode_at(type, in, &arena, value, &err, &place);
+    if (rc < 0)
+        must_explain(rc, in, &err, &place);
+    else if (msk_encode(type, value, &once) == 0) { /* a time may have no text */
+        MUST(msk_canonical(type, msk_builder_view(&once), &twice, &err) == 0);
+        MUST(msk_bytes_equal(msk_builder_view(&once), msk_builder_view(&twice)));
+        MUST(msk_value_to_json(type, value, &json, &err) == 0);
+        MUST(msk_json_to_bytes(type, json, &by_json, &err) == 0);
+        json_decref(json);
+    }
+    msk_builder_free(&once);
+    msk_builder_free(&twice);
+    msk_builder_free(&by_json);
+    msk_arena_free(&arena);
+}
+
+/* A schema, a zero byte, and a command. */
+static inline void property_schema(struct msk_bytes in)
+{
+    const uint8_t *end = in.len ? memchr(in.data, 0, in.len) : NULL;
+    size_t len = end ? (size_t)(end - in.data) : in.len;
+    struct msk_schema *schema;
+    struct msk_error err = {0};
+    json_t *json = json_loadb(len ? (const char *)in.data : "", len, 0, NULL);
+    if (!json)
+        return;
+    int rc = msk_schema_new(json, &schema, &err);
+    json_decref(json);
+    if (rc < 0) {
+        MUST(rc == MSK_E_INVALID && *err.text);
+        return;
+    }
+    if (schema->command && end)
+        property_described(schema->command, MSK_BYTES(end + 1, in.len - len - 1));
+    msk_schema_free(schema);
+}
+
 /* All of them; the first byte picks the property, for decoding also the type. */
 static inline void property_any(struct msk_bytes in)
 {
-    static void (*const others[])(struct msk_bytes) = {property_entry, property_frames, property_url,
-                                                       property_json,  property_token,  property_address};
+    static void (*const others[])(struct msk_bytes) = {property_entry, property_frames,  property_url,   property_json,
+                                                       property_token, property_address, property_schema};
     size_t types, count = sizeof others / sizeof others[0];
     const struct msk_type_entry *all = msk_type_list(&types);
     if (in.len == 0)

@@ -56,7 +56,7 @@ static void expect_end(struct world *world, const char *want)
     assert_string_equal(have, want);
 }
 
-/* 1 leads, all are settled. The opaque machine answers how many commands there were. */
+/* 1 leads, all are settled. The tally answers how many commands there were. */
 static struct world *led(int count, uint32_t members)
 {
     struct world *world = world_new(count, members);

@@ -72,6 +72,33 @@ static void settings_survive_the_way(void **state)
     json_decref(json);
 }
 
+/* The running node reads it again: it has no file of the asker's. */
+static void a_schema_travels_whole(void **state)
+{
+    (void)state;
+    struct msk_group_config sent = config();
+    struct msk_schema *schema;
+    struct msk_group_copy *copy;
+    struct msk_error err;
+    json_t *source = json_pack("{s:s, s:{s:s}}", "command", "u16", "result", "option", "string");
+    assert_int_equal(msk_schema_new(source, &schema, &err), 0);
+    json_decref(source);
+    sent.machine = "opaque";
+    sent.schema = schema;
+    json_t *json = msk_group_to_json(&sent, json_array());
+    msk_schema_free(schema);
+    assert_int_equal(msk_group_copy_of_json(json, &copy, &err), 0);
+    assert_ptr_equal(copy->config.raft.machine->command, MSK_TYPE(u16));
+    assert_string_equal(copy->config.raft.machine->result->name, "option");
+    assert_string_equal(copy->config.raft.machine->name, "opaque");
+    msk_group_copy_free(copy);
+
+    json_object_set_new(json_object_get(json, "schema"), "query", json_string("u17"));
+    assert_int_equal(msk_group_copy_of_json(json, &copy, &err), MSK_E_INVALID);
+    assert_string_equal(err.text, "group.schema: query: no type \"u17\"");
+    json_decref(json);
+}
+
 static void validators_travel_whole_and_enter_the_id(void **state)
 {
     (void)state;
@@ -161,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_survive_the_way),
+        cmocka_unit_test(a_schema_travels_whole),
         cmocka_unit_test(validators_travel_whole_and_enter_the_id),
         cmocka_unit_test(wrong_members_are_named),
         cmocka_unit_test(memory_may_run_out_while_reading),

@@ -123,10 +123,43 @@ static void mutated_vectors_break_nothing(void **state)
     printf("%zu seeds, %d mutations\n", seed_count, ROUNDS);
 }
 
+/* Schemas that between them say everything there is to say, and where their commands begin. */
+static const char *const schemas[] = {
+    "{\"types\":{\"T\":{\"enum\":[\"A\",{\"B\":{\"seq\":\"T\"}},{\"C\":{\"option\":\"T\"}}]}},\"command\":\"T\"}",
+    "{\"command\":{\"struct\":[{\"a\":\"u64\"},{\"b\":{\"map\":[\"string\",\"f32\"]}},{\"c\":{\"set\":\"i8\"}}]}}",
+    "{\"command\":{\"tuple\":[\"char\",{\"array\":[\"u16\",3]},{\"encoded\":\"bytes\"},\"bool\",\"timestamp\"]}}",
+    "{\"types\":{\"L\":{\"struct\":[{\"v\":\"i128\"},{\"n\":{\"option\":\"L\"}}]}},\"command\":{\"seq\":\"L\"}}",
+    "{\"command\":{\"seq\":{\"array\":[{\"seq\":\"unit\"},9]}},\"query\":\"ip\",\"result\":{\"option\":{\"option\":"
+    "\"f64\"}}}",
+};
+
+#define SCHEMA_COUNT  (sizeof schemas / sizeof schemas[0])
+#define SCHEMA_ROUNDS 20000
+
+static void mutated_schemas_break_nothing(void **state)
+{
+    (void)state;
+    struct msk_random random;
+    static uint8_t input[INPUT_MAX];
+    msk_random_seed(&random, 20260102);
+    for (int round = 0; round < SCHEMA_ROUNDS; round++) {
+        const char *schema = schemas[msk_random_below(&random, SCHEMA_COUNT)];
+        size_t len = strlen(schema);
+        memcpy(input, schema, len);
+        for (uint64_t changes = msk_random_below(&random, 3); changes > 0; changes--)
+            len = mutate(&random, input, len);
+        input[len++] = 0;
+        for (uint64_t bytes = msk_random_below(&random, 60); bytes > 0; bytes--)
+            input[len++] = (uint8_t)msk_random_below(&random, msk_random_below(&random, 2) ? 4 : 256);
+        property_schema(MSK_BYTES(input, len));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mutated_vectors_break_nothing),
+        cmocka_unit_test(mutated_schemas_break_nothing),
     };
     return cmocka_run_group_tests(tests, load_seeds, free_seeds);
 }

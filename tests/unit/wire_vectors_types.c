@@ -4,59 +4,8 @@
 #include "crypto/ed25519.h"
 #include "crypto/identity.h"
 #include "wire/messages.h"
+#include "wire/schema.h"
 #include "wire/type_build.h"
-
-#define TYPES(...) \
-    (const struct msk_type *[]){__VA_ARGS__}, sizeof((const struct msk_type *[]){__VA_ARGS__}) / sizeof(void *)
-#define MEMBERS_MAX 8
-
-/* ---- composed types, made as a --schema would make them */
-
-static const struct msk_type *tuple(struct msk_arena *arena, const struct msk_type **types, size_t count)
-{
-    static const char *const names[MEMBERS_MAX] = {"0", "1", "2", "3", "4", "5", "6", "7"};
-    struct msk_type_member members[MEMBERS_MAX];
-    for (size_t i = 0; i < count; i++)
-        members[i] = (struct msk_type_member){.name = names[i], .type = types[i]};
-    return msk_type_tuple(arena, "tuple", members, count);
-}
-
-/* first, second(u8), third { x: u16 } */
-static const struct msk_type *enum_of_three(struct msk_arena *arena)
-{
-    struct msk_type_member third[] = {{.name = "x", .type = &msk_type_u16}};
-    struct msk_type_member cases[] = {{.name = "first"},
-                                      {.name = "second", .type = &msk_type_u8},
-                                      {.name = "third", .type = msk_type_record(arena, "third", third, 1)}};
-    return msk_type_choice(arena, "three", cases, 3);
-}
-
-static const struct msk_type *result(struct msk_arena *arena)
-{
-    struct msk_type_member cases[] = {{.name = "Ok", .type = &msk_type_u8}, {.name = "Err", .type = &msk_type_u8}};
-    return msk_type_choice(arena, "result", cases, 2);
-}
-
-static const struct msk_type *range(struct msk_arena *arena)
-{
-    struct msk_type_member ends[] = {{.name = "start", .type = &msk_type_u64}, {.name = "end", .type = &msk_type_u64}};
-    return msk_type_record(arena, "range", ends, 2);
-}
-
-static const struct msk_type *consensus_config(struct msk_arena *arena)
-{
-    static const struct msk_type_member members[] = {
-        {.name = "heartbeat_interval", .type = &msk_type_duration},
-        {.name = "heartbeat_jitter", .type = &msk_type_duration},
-        {.name = "max_missed_heartbeats", .type = &msk_type_u32},
-        {.name = "election_timeout", .type = &msk_type_duration},
-        {.name = "election_timeout_jitter", .type = &msk_type_duration},
-        {.name = "bootstrap_delay", .type = &msk_type_duration},
-        {.name = "forward_timeout", .type = &msk_type_duration},
-        {.name = "query_timeout", .type = &msk_type_duration},
-    };
-    return msk_type_record(arena, "consensus_config", members, sizeof members / sizeof members[0]);
-}
 
 static const struct {
     const char *name;
@@ -98,46 +47,71 @@ static const struct {
     {"signature", &msk_type_signature},
 };
 
-static const struct msk_type *composed_type(struct msk_arena *arena, const char *name)
+/* Types made of others, as a user of --schema describes them. */
+static struct composed {
+    const char *name, *type;
+    struct msk_schema *schema; /* once it was wanted */
+} composed[] = {
+    {"seq of u32", "{'seq': 'u32'}", NULL},
+    {"seq of u64", "{'seq': 'u64'}", NULL},
+    {"seq of unit", "{'seq': 'unit'}", NULL},
+    {"set of u16", "{'set': 'u16'}", NULL},
+    {"map text->u8", "{'map': ['string', 'u8']}", NULL},
+    {"map u8->u8", "{'map': ['u8', 'u8']}", NULL},
+    {"option u8", "{'option': 'u8'}", NULL},
+    {"option u64", "{'option': 'u64'}", NULL},
+    {"option option u8", "{'option': {'option': 'u8'}}", NULL},
+    {"newtype u64", "'u64'", NULL},
+    {"tuple(u8,u16,text)", "{'tuple': ['u8', 'u16', 'string']}", NULL},
+    {"struct{u8,u32,text,option bool}", "{'tuple': ['u8', 'u32', 'string', {'option': 'bool'}]}", NULL},
+    {"enum", "{'enum': ['first', {'second': 'u8'}, {'third': {'struct': [{'x': 'u16'}]}}]}", NULL},
+    {"enum of 3", "{'enum': ['first', {'second': 'u8'}, {'third': {'struct': [{'x': 'u16'}]}}]}", NULL},
+    {"range u64", "{'struct': [{'start': 'u64'}, {'end': 'u64'}]}", NULL},
+    {"range-inclusive u64", "{'struct': [{'start': 'u64'}, {'end': 'u64'}]}", NULL},
+    {"result", "{'enum': [{'Ok': 'u8'}, {'Err': 'u8'}]}", NULL},
+    {"encoded u64", "{'encoded': 'u64'}", NULL},
+    {"encoded unit", "{'encoded': 'unit'}", NULL},
+    {"consensus-config",
+     "{'struct': [{'heartbeat_interval': 'duration'}, {'heartbeat_jitter': 'duration'}, {'max_missed_heartbeats': "
+     "'u32'},"
+     "{'election_timeout': 'duration'}, {'election_timeout_jitter': 'duration'}, {'bootstrap_delay': 'duration'},"
+     "{'forward_timeout': 'duration'}, {'query_timeout': 'duration'}]}",
+     NULL},
+};
+
+#define COMPOSED_COUNT (sizeof composed / sizeof composed[0])
+
+static struct msk_schema *read_schema(const char *type)
 {
-    const struct msk_type *u8 = &msk_type_u8, *u16 = &msk_type_u16, *u64 = &msk_type_u64, *text = &msk_type_text;
-    if (strcmp(name, "seq of u32") == 0)
-        return msk_type_seq(arena, &msk_type_u32);
-    if (strcmp(name, "seq of u64") == 0)
-        return msk_type_seq(arena, u64);
-    if (strcmp(name, "seq of unit") == 0)
-        return msk_type_seq(arena, &msk_type_unit);
-    if (strcmp(name, "set of u16") == 0)
-        return msk_type_set(arena, u16);
-    if (strcmp(name, "map text->u8") == 0)
-        return msk_type_map(arena, text, u8);
-    if (strcmp(name, "map u8->u8") == 0)
-        return msk_type_map(arena, u8, u8);
-    if (strcmp(name, "option u8") == 0)
-        return msk_type_option(arena, u8);
-    if (strcmp(name, "option u64") == 0)
-        return msk_type_option(arena, u64);
-    if (strcmp(name, "option option u8") == 0)
-        return msk_type_option(arena, msk_type_option(arena, u8));
-    if (strcmp(name, "newtype u64") == 0)
-        return tuple(arena, TYPES(u64));
-    if (strcmp(name, "tuple(u8,u16,text)") == 0)
-        return tuple(arena, TYPES(u8, u16, text));
-    if (strcmp(name, "struct{u8,u32,text,option bool}") == 0)
-        return tuple(arena, TYPES(u8, &msk_type_u32, text, msk_type_option(arena, &msk_type_bool)));
-    if (strcmp(name, "enum") == 0 || strcmp(name, "enum of 3") == 0)
-        return enum_of_three(arena);
-    if (strcmp(name, "range u64") == 0 || strcmp(name, "range-inclusive u64") == 0)
-        return range(arena);
-    if (strcmp(name, "result") == 0)
-        return result(arena);
-    if (strcmp(name, "encoded u64") == 0)
-        return msk_type_wrapped(arena, u64);
-    if (strcmp(name, "encoded unit") == 0)
-        return msk_type_wrapped(arena, &msk_type_unit);
-    if (strcmp(name, "consensus-config") == 0)
-        return consensus_config(arena);
+    char text[1024];
+    struct msk_schema *schema;
+    struct msk_error err;
+    snprintf(text, sizeof text, "{'command': %s}", type);
+    for (char *quote; (quote = strchr(text, '\''));)
+        *quote = '"';
+    json_t *json = json_loads(text, 0, NULL);
+    if (msk_schema_new(json, &schema, &err))
+        fail_msg("%s: %s", text, err.text);
+    json_decref(json);
+    return schema;
+}
+
+static const struct msk_type *composed_type(const char *name)
+{
+    for (struct composed *one = composed; one < composed + COMPOSED_COUNT; one++)
+        if (strcmp(name, one->name) == 0) {
+            one->schema = one->schema ? one->schema : read_schema(one->type);
+            return one->schema->command;
+        }
     return NULL;
+}
+
+static int forget_composed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMPOSED_COUNT; i++)
+        msk_schema_free(composed[i].schema);
+    return 0;
 }
 
 /* The type a case is about. Arrays say only how many items they have, and of what in the case's name. */
@@ -148,7 +122,7 @@ static const struct msk_type *type_of(struct vector *vector)
     for (size_t i = 0; i < sizeof plain_types / sizeof plain_types[0]; i++)
         if (strcmp(plain_types[i].name, name) == 0)
             return plain_types[i].type;
-    const struct msk_type *type = composed_type(&vector->scratch, name);
+    const struct msk_type *type = composed_type(name);
     if (strcmp(name, "array") == 0)
         type = msk_type_array(&vector->scratch, strstr(vector->name, "u16") ? &msk_type_u16 : &msk_type_u8,
                               json_array_size(member(vector, vector->input, "value")));
@@ -328,5 +302,5 @@ int main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(keys),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, forget_composed);
 }
