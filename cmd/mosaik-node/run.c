@@ -14,6 +14,7 @@ struct options {
     struct msk_list bootstrap;         /* of struct msk_peer_address */
     struct msk_list tickets;           /* of const char * */
     const char *data_dir, *control, *events, *frames, *qlog_dir, *keylog;
+    struct msk_socket_addr metrics;
     uint32_t ready_fd;
     bool no_gossip;
     const json_t *groups;
@@ -76,6 +77,10 @@ static const struct msk_option rows[] = {
      .type = &msk_value_file,
      .offset = AT(frames),
      .help = "file to which every frame, in and out, is appended decoded as a JSON line; - is standard output"},
+    {.name = "metrics",
+     .type = &msk_value_address,
+     .offset = AT(metrics),
+     .help = "address to serve figures at for Prometheus, under /metrics; port 0 lets the system choose"},
     {.name = "ready-fd",
      .type = &msk_value_u32,
      .placeholder = "N",
@@ -154,6 +159,7 @@ static int make_groups(const struct options *options, struct group_list *list, s
 static int run_node(struct msk_run *run, const struct group_list *groups)
 {
     const struct options *options = run->options;
+    bool metrics = msk_arguments_source(run->arguments, "metrics") != MSK_SOURCE_NONE;
     uint8_t secret[MSK_SECRET_LEN];
     struct msk_runtime_config config = {
         .secret = secret,
@@ -172,6 +178,7 @@ static int run_node(struct msk_run *run, const struct group_list *groups)
         .control_path = options->control,
         .events_path = options->events,
         .frames_path = options->frames,
+        .metrics = metrics ? &options->metrics : NULL,
         .qlog_directory = options->qlog_dir,
         .keylog_path = options->keylog,
         .without_gossip = options->no_gossip,

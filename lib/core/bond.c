@@ -26,11 +26,18 @@ static int own_proof(struct msk_bond *bond, const struct msk_bond_settings *sett
     return error;
 }
 
+void msk_bond_sent(struct msk_bond *bond, size_t frame_len)
+{
+    bond->traffic.frames_out++;
+    bond->traffic.bytes_out += frame_len;
+    bond->total->frames_out++;
+    bond->total->bytes_out += frame_len;
+}
+
 static void send_frame(struct msk_bond *bond, struct msk_bytes frame, struct msk_actions *out)
 {
     msk_act_send(out, bond->link->number, frame, 0);
-    bond->frames_out++;
-    bond->bytes_out += frame.len;
+    msk_bond_sent(bond, frame.len);
 }
 
 static int send_value(struct msk_bond *bond, const struct msk_type *type, const void *value, size_t max_len,
@@ -103,8 +110,10 @@ void msk_bond_open(struct msk_bond *bond, struct msk_now now)
 void msk_bond_heard(struct msk_bond *bond, struct msk_now now, const struct msk_bond_settings *settings,
                     struct msk_random *random, size_t frame_len)
 {
-    bond->frames_in++;
-    bond->bytes_in += frame_len;
+    bond->traffic.frames_in++;
+    bond->traffic.bytes_in += frame_len;
+    bond->total->frames_in++;
+    bond->total->bytes_in += frame_len;
     bond->heard_ms = now.mono_ms;
     bond->missed = 0;
     arm(bond, now, settings, random);

@@ -36,7 +36,7 @@ struct msk_bond {
     int64_t opened_wall_ms;
     uint64_t heard_ms, beat_ms; /* last frame received; next heartbeat tick */
     uint32_t missed;
-    uint64_t frames_in, frames_out, bytes_in, bytes_out;
+    struct msk_traffic traffic, *total; /* total: of the group; it never goes back */
 };
 
 /* The handshake messages, proof included. `bonds` are the entries to list; too many for a frame are left out, all of
@@ -56,6 +56,9 @@ void msk_bond_open(struct msk_bond *bond, struct msk_now now);
 /* A frame arrived: evidence of life. */
 void msk_bond_heard(struct msk_bond *bond, struct msk_now now, const struct msk_bond_settings *settings,
                     struct msk_random *random, size_t frame_len);
+
+/* A frame was given to its link. */
+void msk_bond_sent(struct msk_bond *bond, size_t frame_len);
 
 /* The heartbeat, when due: a ping, and a miss counted. true: so many were missed that the bond is over (30408). */
 bool msk_bond_beat(struct msk_bond *bond, struct msk_now now, const struct msk_bond_settings *settings,

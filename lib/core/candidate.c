@@ -80,6 +80,7 @@ void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_action
     raft->round++;
     raft->election_started_ms = now.mono_ms;
     msk_raft_arm(raft, now, round_ms(raft));
+    raft->elections++;
     report_start(raft, out);
     for (size_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].bonded)

@@ -299,6 +299,7 @@ void msk_contact_settle(struct msk_discovery *discovery, struct msk_now now, str
         plan(discovery, &contact->sync_due_ms, due_ms > now.mono_ms ? due_ms : now.mono_ms);
         report_failure(contact, why, out);
     } else {
+        discovery->syncs++;
         msk_contact_acquainted(discovery, now, contact);
     }
     if (contact->outdated && periodic)
@@ -362,6 +363,11 @@ uint64_t msk_discovery_deadline(const struct msk_discovery *discovery)
     for (size_t i = 0; i < discovery->exchange_count; i++)
         deadline_ms = earlier(deadline_ms, discovery->exchanges[i]->deadline_ms);
     return deadline_ms;
+}
+
+uint64_t msk_discovery_syncs(const struct msk_discovery *discovery)
+{
+    return discovery->syncs;
 }
 
 bool msk_discovery_view(const struct msk_discovery *discovery, const struct msk_digest *peer,

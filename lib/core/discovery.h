@@ -68,6 +68,9 @@ void msk_discovery_stop(struct msk_discovery *discovery, struct msk_actions *out
 void msk_discovery_tick(struct msk_discovery *discovery, struct msk_now now, struct msk_actions *out);
 uint64_t msk_discovery_deadline(const struct msk_discovery *discovery); /* mono_ms, or MSK_NEVER */
 
+/* How many of those that it began went well. */
+uint64_t msk_discovery_syncs(const struct msk_discovery *discovery);
+
 /* What the last exchange with a peer showed; false: never one. */
 struct msk_contact_view {
     bool acquainted;

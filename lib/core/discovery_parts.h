@@ -41,6 +41,7 @@ struct msk_discovery {
     uint64_t contacts_due_ms; /* not later than the first thing due of any contact */
     struct msk_exchange *exchanges[MSK_EXCHANGES_OUT_MAX + MSK_EXCHANGES_IN_MAX];
     size_t exchange_count, out_count;
+    uint64_t syncs;
 };
 
 struct msk_contact *msk_contact_find(const struct msk_discovery *discovery, const struct msk_digest *peer);

@@ -26,8 +26,7 @@ static void route(struct msk_group *group, struct msk_actions *out, size_t from)
                                       .after = action.after,
                                       .send = {action.raft.data, action.raft.len}};
             action = send;
-            bond->frames_out++;
-            bond->bytes_out += action.send.len;
+            msk_bond_sent(bond, action.send.len);
         }
         out->items[kept++] = action;
     }

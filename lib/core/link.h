@@ -41,6 +41,11 @@ struct msk_link_close {
 
 const char *msk_closed_by_name(enum msk_closed_by by); /* "local", "peer", "transport" */
 
+/* Frames of a bond, or of all bonds of a group, and their bytes. */
+struct msk_traffic {
+    uint64_t frames_in, frames_out, bytes_in, bytes_out;
+};
+
 enum msk_link_owner {
     MSK_OWNER_ACCEPTOR,  /* a bond handshake whose group is not known yet */
     MSK_OWNER_DISCOVERY, /* a catalog sync or a ping */

@@ -330,6 +330,11 @@ size_t msk_mesh_bond_count(const struct msk_mesh *mesh)
     return mesh->bond_count;
 }
 
+struct msk_traffic msk_mesh_traffic(const struct msk_mesh *mesh)
+{
+    return mesh->traffic;
+}
+
 /* ---- time */
 
 static void dial_due(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)

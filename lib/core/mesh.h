@@ -93,6 +93,8 @@ uint64_t msk_mesh_deadline(const struct msk_mesh *mesh); /* mono_ms, or MSK_NEVE
 /* The bond with a peer on which to send; NULL: not bonded. */
 struct msk_bond *msk_mesh_bond(const struct msk_mesh *mesh, const struct msk_digest *peer);
 size_t msk_mesh_bond_count(const struct msk_mesh *mesh);
+/* Of all bonds and handshakes since the group was joined. */
+struct msk_traffic msk_mesh_traffic(const struct msk_mesh *mesh);
 
 /* Arrays, members as in cli.md: the bonds; and the members without one, with why and when next. New references, NULL
  * without memory. */

@@ -11,13 +11,15 @@
 #include "wire/close_code.h"
 #include "wire/frame.h"
 
-struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now)
+struct msk_bond *msk_mesh_new_bond(struct msk_mesh *mesh, struct msk_member *member, struct msk_link *link,
+                                   struct msk_now now)
 {
     struct msk_bond *bond = msk_calloc(1, sizeof *bond);
     if (!bond)
         return NULL;
     bond->link = link;
     bond->peer = member;
+    bond->total = &mesh->traffic;
     bond->started_ms = now.mono_ms;
     link->context = bond;
     return bond;
@@ -96,8 +98,8 @@ static void keep_as_spare(struct msk_mesh *mesh, struct msk_now now, struct msk_
 {
     member->spare = second;
     member->spare_since_ms = now.mono_ms;
-    member->bond_heard = member->bond->frames_in;
-    member->spare_heard = second->frames_in;
+    member->bond_heard = member->bond->traffic.frames_in;
+    member->spare_heard = second->traffic.frames_in;
     if (prefer_second(mesh, member, member->bond, second))
         swap_bonds(member);
 }
@@ -105,8 +107,8 @@ static void keep_as_spare(struct msk_mesh *mesh, struct msk_now now, struct msk_
 /* The peer did not close either: drop the one that is silent, or else the less preferred. */
 void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
 {
-    bool bond_alive = member->bond->frames_in > member->bond_heard;
-    bool spare_alive = member->spare->frames_in > member->spare_heard;
+    bool bond_alive = member->bond->traffic.frames_in > member->bond_heard;
+    bool spare_alive = member->spare->traffic.frames_in > member->spare_heard;
     if (spare_alive && !bond_alive)
         swap_bonds(member);
     close_spare(mesh, member, out);
@@ -256,7 +258,7 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
     const char *check = "7";
     struct msk_member *member = msk_member_find(mesh, &link->info.peer);
     struct msk_ticket_watch tickets = member ? member->tickets : (struct msk_ticket_watch){0};
-    struct msk_bond *bond = msk_mesh_new_bond(member, link, now);
+    struct msk_bond *bond = msk_mesh_new_bond(mesh, member, link, now);
     uint64_t code =
         bond ? examine(mesh, now, member, entry, bond, start, &tickets, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
     if (code == 0) {
@@ -427,8 +429,8 @@ static void report_closed(const struct msk_mesh *mesh, struct msk_now now, const
              MSK_F_DIGEST("bond", &bond->id), MSK_F_U64("code", code), MSK_F_TEXT("phrase", phrase),
              MSK_F_TEXT("by", msk_closed_by_name(by)), MSK_F_U64("lifetime_ms", now.mono_ms - bond->opened_ms),
              MSK_F_U64("last_recv_ms", now.mono_ms - bond->heard_ms), MSK_F_U64("missed", bond->missed),
-             MSK_F_U64("bytes_in", bond->bytes_in), MSK_F_U64("bytes_out", bond->bytes_out),
-             MSK_F_U64("frames_in", bond->frames_in), MSK_F_U64("frames_out", bond->frames_out),
+             MSK_F_U64("bytes_in", bond->traffic.bytes_in), MSK_F_U64("bytes_out", bond->traffic.bytes_out),
+             MSK_F_U64("frames_in", bond->traffic.frames_in), MSK_F_U64("frames_out", bond->traffic.frames_out),
              MSK_F_TEXT("detail", detail));
 }
 

@@ -97,7 +97,7 @@ static struct msk_bond *start(struct msk_mesh *mesh, struct msk_now now, struct 
     if (!link)
         return NULL;
     link->object = mesh->events.group;
-    struct msk_bond *dial = msk_mesh_new_bond(member, link, now);
+    struct msk_bond *dial = msk_mesh_new_bond(mesh, member, link, now);
     if (!dial)
         msk_host_close(mesh->host, link, MSK_CLOSE_DROPPED, false, out);
     return dial;

@@ -33,10 +33,10 @@ static json_t *bond_json(const struct msk_mesh *mesh, struct msk_now now, const 
                      "bond", msk_digest_text(&bond->id, id),
                      "last_recv_ms", (json_int_t)(now.mono_ms - bond->heard_ms),
                      "missed", (json_int_t)bond->missed,
-                     "frames_in", (json_int_t)bond->frames_in,
-                     "frames_out", (json_int_t)bond->frames_out,
-                     "bytes_in", (json_int_t)bond->bytes_in,
-                     "bytes_out", (json_int_t)bond->bytes_out,
+                     "frames_in", (json_int_t)bond->traffic.frames_in,
+                     "frames_out", (json_int_t)bond->traffic.frames_out,
+                     "bytes_in", (json_int_t)bond->traffic.bytes_in,
+                     "bytes_out", (json_int_t)bond->traffic.bytes_out,
                      "spare", member->spare != NULL);
     /* clang-format on */
 }

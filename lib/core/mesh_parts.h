@@ -66,6 +66,7 @@ struct msk_mesh {
     struct msk_random random;
     struct msk_member **members; /* ascending by peer */
     size_t member_count, member_capacity, bond_count, dial_count;
+    struct msk_traffic traffic;
     struct msk_ticket_watch own_tickets;
     int64_t clock_offset_ms; /* wall clock minus monotonic clock */
     uint64_t tickets_due_ms, pairs_due_ms, pairs_wait_ms;
@@ -95,7 +96,8 @@ uint64_t msk_member_redial(struct msk_mesh *mesh, struct msk_now now, struct msk
                            enum msk_closed_by by, uint64_t code, struct msk_actions *out);
 
 /* ---- bonds (mesh_bond.c) */
-struct msk_bond *msk_mesh_new_bond(struct msk_member *member, struct msk_link *link, struct msk_now now);
+struct msk_bond *msk_mesh_new_bond(struct msk_mesh *mesh, struct msk_member *member, struct msk_link *link,
+                                   struct msk_now now);
 /* The entries for a handshake list: all bonded members but `except`. Free `out->items`. 0 or MSK_E_NOMEM. */
 int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out);
 /* Entries out of a handshake list or BondFormed. */

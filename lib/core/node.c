@@ -101,6 +101,7 @@ static void report_entry(const struct msk_digest *peer, enum msk_catalog_outcome
 void msk_node_forget_peer(struct msk_node *node, const struct msk_digest *peer, const char *reason,
                           struct msk_actions *out)
 {
+    node->departed++;
     MSK_EMIT(out, NULL, ENTRY_REMOVED, MSK_F_DIGEST("peer", peer), MSK_F_TEXT("reason", reason));
     msk_discovery_forgotten(node->discovery, peer, out);
     for (size_t i = 0; i < node->group_count; i++)
@@ -142,6 +143,8 @@ static enum msk_catalog_outcome on_learn(void *context, struct msk_now now, cons
     enum msk_catalog_outcome outcome =
         msk_catalog_offer(&node->catalog, now, entry, source, standing_of(node, &entry->entry), &evicted);
     report_entry(peer, outcome, source, out);
+    node->discovered += outcome == MSK_CATALOG_ADDED;
+    node->updated += outcome == MSK_CATALOG_UPDATED;
     if (!msk_digest_is_zero(&evicted))
         msk_node_forget_peer(node, &evicted, "the catalog is full", out);
     if (outcome == MSK_CATALOG_ADDED || outcome == MSK_CATALOG_UPDATED)

@@ -151,11 +151,19 @@ json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now);
 json_t *msk_node_groups_json(const struct msk_node *node); /* [{"alias","group_id"}] */
 json_t *msk_node_gossip_json(const struct msk_node *node); /* msk_gossip_json, or null */
 
-/* What `wait` looks at. */
+/* What `wait` and metrics look at. Counts begin with the node, or with its joining the group, and never go back. */
 struct msk_group_view {
     struct msk_raft_status raft;
     size_t bond_count;
+    struct msk_traffic traffic; /* of its bonds */
 };
+struct msk_node_view {
+    size_t catalog_entries, neighbours; /* of others; in gossip */
+    uint64_t syncs;                     /* catalog syncs begun here that went well */
+    uint64_t discovered, updated, departed;
+};
+void msk_node_view(const struct msk_node *node, struct msk_node_view *out);
+const struct msk_digest *msk_node_group_id(const struct msk_node *node, size_t index); /* below msk_node_group_count */
 int msk_node_group_view(const struct msk_node *node, const struct msk_digest *group, struct msk_group_view *out);
 bool msk_node_is_bonded(const struct msk_node *node, const struct msk_digest *group, const struct msk_digest *peer);
 

@@ -188,6 +188,23 @@ json_t *msk_node_groups_json(const struct msk_node *node)
     return groups;
 }
 
+const struct msk_digest *msk_node_group_id(const struct msk_node *node, size_t index)
+{
+    return &node->groups[index]->config.id;
+}
+
+void msk_node_view(const struct msk_node *node, struct msk_node_view *out)
+{
+    *out = (struct msk_node_view){
+        .catalog_entries = node->catalog.count,
+        .neighbours = node->announcer ? msk_gossip_neighbour_count(msk_announcer_gossip(node->announcer)) : 0,
+        .syncs = msk_discovery_syncs(node->discovery),
+        .discovered = node->discovered,
+        .updated = node->updated,
+        .departed = node->departed,
+    };
+}
+
 int msk_node_group_view(const struct msk_node *node, const struct msk_digest *id, struct msk_group_view *out)
 {
     const struct msk_group *group = msk_node_group(node, id);
@@ -195,6 +212,7 @@ int msk_node_group_view(const struct msk_node *node, const struct msk_digest *id
         return MSK_E_NOTFOUND;
     msk_raft_status(group->raft, &out->raft);
     out->bond_count = msk_mesh_bond_count(group->mesh);
+    out->traffic = msk_mesh_traffic(group->mesh);
     return 0;
 }
 

@@ -29,8 +29,9 @@ struct msk_node {
     struct msk_accepting *accepting[MSK_ACCEPTING_MAX];
     size_t accepting_count;
     struct msk_random random;
-    uint64_t sequence; /* of records, over all groups */
-    uint64_t purge_ms; /* not later than the first entry turns stale */
+    uint64_t sequence;                      /* of records, over all groups */
+    uint64_t discovered, updated, departed; /* entries of the catalog, counted for metrics */
+    uint64_t purge_ms;                      /* not later than the first entry turns stale */
     uint64_t help_due_ms, helped_ms;
     bool stopped;
 };

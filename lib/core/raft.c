@@ -468,6 +468,8 @@ void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
         .log_bytes = raft->log.bytes,
         .snapshot_index = raft->snapshot_index,
         .requests = raft->requests.count,
+        .elections = raft->elections,
+        .leader_changes = raft->leader_changes,
         .halted = raft->halted,
         .syncing = raft->sync.active,
         .sync_from = raft->sync.from,
@@ -477,4 +479,5 @@ void msk_raft_status(const struct msk_raft *raft, struct msk_raft_status *out)
         .has_sync_peer = raft->sync.has_peer,
         .sync_peer = raft->sync.peer,
     };
+    msk_raft_committee_size(raft, &out->voters, &out->waiting);
 }

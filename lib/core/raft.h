@@ -135,6 +135,9 @@ struct msk_raft_status {
     uint64_t log_bytes;       /* of encoded entries, in memory */
     uint64_t snapshot_index;  /* of the machine's last snapshot */
     size_t requests;          /* callers that wait */
+    uint64_t elections;       /* in which this member stood, since it started */
+    uint64_t leader_changes;  /* how often it learned of a leader of a term, since it started */
+    uint32_t voters, waiting; /* leader: the committee, itself included, and who may join it (3.7) */
     bool halted;              /* its history differs from the group's (W-3) */
     bool syncing;             /* a log replay session runs: */
     uint64_t sync_from, sync_next, sync_target, sync_buffered; /* its first, next and last index; entries behind it */

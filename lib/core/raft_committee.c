@@ -125,6 +125,21 @@ void msk_raft_committee_elected(struct msk_raft *raft)
     }
 }
 
+void msk_raft_committee_size(const struct msk_raft *raft, uint32_t *voters, uint32_t *waiting)
+{
+    *voters = *waiting = 0;
+    if (raft->role != MSK_ROLE_LEADER)
+        return;
+    *voters = 1;
+    for (size_t i = 0; i < raft->peer_count; i++) {
+        const struct msk_raft_peer *peer = &raft->peers[i];
+        enum msk_seat counted = peer->counted ? MSK_SEAT_VOTER : MSK_SEAT_NONE;
+        enum msk_seat seat = msk_raft_defends(raft) ? counted : peer->seat;
+        *voters += seat == MSK_SEAT_VOTER;
+        *waiting += seat == MSK_SEAT_WAITING;
+    }
+}
+
 void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
                               const struct msk_append_entries_response *response)
 {

@@ -59,6 +59,7 @@ void msk_raft_publish_leader(struct msk_raft *raft, const struct msk_digest *lea
     raft->has_leader = true;
     raft->leader = *leader;
     raft->leader_term = raft->hard.term;
+    raft->leader_changes++;
     MSK_EMIT(out, &raft->config.group, LEADER_CHANGED, old, MSK_F_DIGEST("new", leader),
              MSK_F_U64("term", raft->hard.term));
 }

@@ -138,6 +138,7 @@ struct msk_raft {
     bool online;
     uint64_t timer_ms; /* election or heartbeat timer, MSK_NEVER: unarmed */
 
+    uint64_t elections, leader_changes; /* counted for metrics */
     bool has_leader;
     struct msk_digest leader;
     uint64_t leader_term; /* the term in which `leader` was last published */
@@ -239,6 +240,7 @@ void msk_raft_append_idle(struct msk_raft *raft, struct msk_now now, struct msk_
 
 /* ---- raft_committee.c (3.7, W-8, W-9) */
 void msk_raft_committee_elected(struct msk_raft *raft);
+void msk_raft_committee_size(const struct msk_raft *raft, uint32_t *voters, uint32_t *waiting);
 void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
                               const struct msk_append_entries_response *response);
 /* The highest index that may be committed now, 0: none beyond what is. */

@@ -192,6 +192,11 @@ const struct msk_digest *msk_net_peer_id(const struct msk_net *net)
     return msk_quic_peer_id(net->quic);
 }
 
+struct msk_net_figures msk_net_figures(const struct msk_net *net)
+{
+    return net->figures;
+}
+
 void msk_net_refuse(struct msk_net *net)
 {
     net->refusing = true;

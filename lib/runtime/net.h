@@ -86,6 +86,12 @@ const struct msk_quic_conn *msk_net_conn(const struct msk_net *net, uint64_t lin
 void msk_net_each(const struct msk_net *net,
                   void (*each)(void *context, uint64_t link, const struct msk_quic_conn *conn), void *context);
 
+/* Links and the bytes of their frames since the start; gossip, which has other connections, not counted. */
+struct msk_net_figures {
+    uint64_t opened, bytes_in, bytes_out;
+};
+struct msk_net_figures msk_net_figures(const struct msk_net *net);
+
 /* From now on close every connection that a peer opens, with 102: the node departs. */
 void msk_net_refuse(struct msk_net *net);
 

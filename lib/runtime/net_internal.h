@@ -16,7 +16,8 @@ struct msk_net {
     bool in_turn, again, refusing;
     struct msk_map links; /* struct net_link by number */
     const char *qlog_directory;
-    int keylog_fd;              /* -1: none */
+    int keylog_fd; /* -1: none */
+    struct msk_net_figures figures;
     struct msk_journal *frames; /* NULL: they are not told */
 };
 

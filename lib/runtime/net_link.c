@@ -145,6 +145,7 @@ static void on_connected(struct net_link *link, struct msk_quic_conn *conn)
         msk_quic_oneway_init(&link->oneway, conn);
         msk_quic_conn_set_patience(conn, msk_now_ns(), MSK_NET_GOSSIP_SILENCE_MS);
     } else {
+        link->net->figures.opened++;
         rc = msk_quic_link_init(&link->framed, conn);
     }
     if (rc)
@@ -205,6 +206,7 @@ static void take_frames(struct net_link *link)
             tell_end(link, rc, err.text);
         if (rc <= 0)
             return;
+        link->net->figures.bytes_in += frame.len;
         log_frame(link, MSK_FRAME_IN, 0, link->frames_in++ == 0, frame);
         owner->frame(owner->context, link->number, frame);
     }
@@ -286,6 +288,8 @@ void msk_net_send(struct msk_net *net, uint64_t number, struct msk_bytes frame)
     struct net_link *link = find(net, number);
     if (!link || link->told || !link->conn)
         return;
+    if (!is_oneway(link))
+        net->figures.bytes_out += frame.len;
     log_frame(link, MSK_FRAME_OUT, 0, link->frames_out++ == 0, frame);
     check_sent(link,
                is_oneway(link) ? msk_quic_oneway_send(&link->oneway, frame) : msk_quic_link_send(&link->framed, frame));

@@ -398,48 +398,15 @@ static int start(struct msk_runtime *runtime, struct msk_error *err)
         rc = join_groups(runtime, err);
     if (rc == 0)
         rc = watch_signals(runtime, err);
+    if (rc == 0 && config->metrics)
+        rc = msk_runtime_serve_metrics(runtime, err);
     if (rc == 0 && config->control_path)
         rc = msk_control_new(&runtime->loop, config->control_path, msk_runtime_verbs, msk_runtime_verb_count, runtime,
                              &runtime->control, err);
     return rc;
 }
 
-/* ---- the first line */
-
-static json_t *started_members(const struct msk_runtime *runtime)
-{
-    const struct msk_runtime_config *config = runtime->config;
-    char id[MSK_DIGEST_TEXT_SIZE] = "", address_text[MSK_ADDRESS_TEXT_SIZE];
-    json_t *addresses = json_array();
-    for (size_t i = 0; i < config->listen_count; i++) {
-        struct msk_socket_addr bound;
-        union msk_address address;
-        msk_net_address(runtime->net, i, &bound);
-        msk_address_from_wire(&bound, &address);
-        json_array_append_new(addresses, json_string(msk_address_text(&address, address_text)));
-    }
-    if (config->group_count > 0)
-        msk_digest_text(&config->groups[0]->id, id);
-    return json_pack("{s:o, s:s?, s:o, s:s?}", "addresses", addresses, "group_id", id[0] ? id : NULL, "groups",
-                     msk_node_groups_json(runtime->node), "control", config->control_path);
-}
-
-static void announce_start(struct msk_runtime *runtime)
-{
-    struct msk_socket_addr bound;
-    union msk_address address;
-    char text[MSK_ADDRESS_TEXT_SIZE];
-    msk_net_address(runtime->net, 0, &bound);
-    msk_address_from_wire(&bound, &address);
-    const struct msk_event event = {
-        .kind = MSK_EVENT_NODE_STARTED,
-        .field_count = 3,
-        .fields = {MSK_F_DIGEST("peer_id", msk_node_id(runtime->node)),
-                   MSK_F_TEXT("address", msk_address_text(&address, text)),
-                   MSK_F_DIGEST("network_id", &runtime->config->network_id)},
-    };
-    msk_journal_announce(&runtime->journal, msk_now(), &event, started_members(runtime));
-}
+/* ---- ready */
 
 static void say_ready(struct msk_runtime *runtime)
 {
@@ -490,6 +457,7 @@ static bool journal_idle(const struct msk_runtime *runtime)
 static void finish(struct msk_runtime *runtime)
 {
     runtime->phase = MSK_PHASE_OVER;
+    msk_http_free(runtime->metrics);
     msk_net_free(runtime->net);
     msk_disk_free(runtime->disk);
     msk_file_watch_stop(&runtime->ticket_watch);
@@ -534,7 +502,7 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
         runtime->journal.alias_of = alias_of;
         runtime->journal.context = runtime;
         runtime->phase = MSK_PHASE_RUNNING;
-        announce_start(runtime);
+        msk_runtime_announce_start(runtime);
         run_until(runtime, journal_idle,
                   FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
         say_ready(runtime);

@@ -24,6 +24,7 @@ struct msk_runtime_config {
     size_t ticket_path_count;
     const char *data_directory, *control_path;
     const char *events_path, *frames_path; /* "-" is standard output */
+    const struct msk_socket_addr *metrics; /* where figures are served over HTTP */
     const char *qlog_directory, *keylog_path;
     bool without_gossip;
     int ready_fd; /* -1: none; closed once it is told */

@@ -1,5 +1,5 @@
-/* runtime_internal.h: the parts of a running node, shared by runtime.c (life), execute.c (actions) and commands.c
- * (control requests). */
+/* runtime_internal.h: the parts of a running node, shared by runtime.c (life), started.c (its first line), execute.c
+ * (actions), commands.c (control requests) and metrics.c. */
 #ifndef MSK_RUNTIME_RUNTIME_INTERNAL_H
 #define MSK_RUNTIME_RUNTIME_INTERNAL_H
 
@@ -7,6 +7,7 @@
 #include "runtime/disk.h"
 #include "runtime/file_watch.h"
 #include "runtime/group_json.h"
+#include "runtime/http.h"
 #include "runtime/journal.h"
 #include "runtime/net.h"
 #include "runtime/runtime.h"
@@ -33,6 +34,7 @@ struct msk_runtime {
     struct msk_node *node;
     struct msk_net *net;
     struct msk_control *control;
+    struct msk_http *metrics;
     struct msk_waits waits;
     struct msk_calls calls;
     struct msk_ticket_files tickets;
@@ -66,6 +68,13 @@ int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config 
 
 /* Begin to depart; nothing if that has begun. */
 void msk_runtime_stop(struct msk_runtime *runtime, const char *reason);
+
+/* Tell that the node has started, as the first line on standard output. */
+void msk_runtime_announce_start(struct msk_runtime *runtime);
+
+/* Serve figures under the names that the reference uses (groups.md 8.2) in Prometheus' text format, at the configured
+ * address under /metrics. Errors of msk_http_new. */
+int msk_runtime_serve_metrics(struct msk_runtime *runtime, struct msk_error *err);
 
 /* The requests of the control socket, the context being the runtime. */
 extern const struct msk_control_verb msk_runtime_verbs[];
