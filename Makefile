@@ -130,13 +130,18 @@ demo:
 
 # Figures, side by side with the Rust reference where cargo is there; no pass or fail.
 bench: setup-test
-	@$(MAKE) --no-print-directory all $(BUILD)/bench/udp_load $(BUILD)/bench/verify
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/udp_load $(BUILD)/bench/verify $(BUILD)/bench/member
 	@MSK_BIN=$(BUILD)/bin tests/bench/chaos $(BUILD)/bench/udp_load
 	@MSK_BIN=$(BUILD)/bin tests/bench/bench $$(tests/interop/build.sh || true)
+	@MSK_BIN=$(BUILD)/bin tests/bench/log $$(tests/interop/build.sh || true)
 
 $(BUILD)/bench/verify: $(BUILD)/tests/bench/verify.o $(call archives,base crypto wire)
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ $(call libs,base crypto wire))
+
+$(BUILD)/bench/member: $(BUILD)/tests/bench/member.o $(call archives,$(ROOMS_mosaik-node))
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ $(call libs,$(ROOMS_mosaik-node)))
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/deps.mk
 	@mkdir -p $(@D)

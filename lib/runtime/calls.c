@@ -6,6 +6,8 @@
 struct call {
     struct msk_ring ring;
     struct msk_control_request *request;
+    msk_call_ended *ended; /* of a caller in this process, in place of `request` */
+    void *context;
     struct msk_node *node;
     const struct msk_machine *machine;
     struct msk_digest group;
@@ -15,13 +17,11 @@ struct call {
     bool hex;
 };
 
-/* What was read from a request: encoded commands one after another, or one query. */
+/* What was read from a request; `ask` points into the other two: encoded commands one after another, or one query. */
 struct arguments {
+    struct msk_call_ask ask;
     struct msk_builder encoded;
     struct msk_bytes *commands;
-    size_t count;
-    uint64_t timeout_ms;
-    bool weak;
 };
 
 void msk_calls_init(struct msk_calls *calls)
@@ -36,9 +36,19 @@ static void free_call(struct call *call)
     msk_free(call);
 }
 
+static void end(struct call *call, const struct msk_action *reply)
+{
+    call->ended(call->context, reply);
+    free_call(call);
+}
+
 static void refuse(struct call *call, int code, const char *text)
 {
     struct msk_error err;
+    if (call->ended) {
+        end(call, NULL);
+        return;
+    }
     msk_fail(&err, code, "%s", text);
     msk_control_refuse(call->request, &err);
     free_call(call);
@@ -78,13 +88,13 @@ static int read_commands(const struct call *call, const json_t *arguments, struc
 {
     const json_t *list = json_object_get(arguments, "commands"), *item;
     size_t i;
-    int rc = read_timeout(arguments, &out->timeout_ms, err);
+    size_t count = json_array_size(list);
+    int rc = read_timeout(arguments, &out->ask.timeout_ms, err);
     if (rc)
         return rc;
-    out->count = json_array_size(list);
-    if (out->count == 0 || out->count > MSK_CALL_COMMANDS_MAX)
+    if (count == 0 || count > MSK_CALL_COMMANDS_MAX)
         return msk_fail(err, MSK_E_INVALID, "\"commands\" must be a list of 1 to %u commands", MSK_CALL_COMMANDS_MAX);
-    out->commands = msk_calloc(out->count, sizeof *out->commands);
+    out->commands = msk_calloc(count, sizeof *out->commands);
     if (!out->commands)
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
     json_array_foreach(list, i, item)
@@ -94,10 +104,12 @@ static int read_commands(const struct call *call, const json_t *arguments, struc
             return rc;
     }
     const uint8_t *at = out->encoded.data; /* only now it stays where it is */
-    for (i = 0; i < out->count; i++) {
+    for (i = 0; i < count; i++) {
         out->commands[i].data = at;
         at += out->commands[i].len;
     }
+    out->ask.commands = out->commands;
+    out->ask.count = count;
     return 0;
 }
 
@@ -105,7 +117,7 @@ static int read_query(const struct call *call, const json_t *arguments, struct a
 {
     json_t *query = json_object_get(arguments, "query");
     json_t *nothing = call->hex || !call->machine->query ? json_string("") : json_null();
-    int rc = read_flag(arguments, "weak", &out->weak, err);
+    int rc = read_flag(arguments, "weak", &out->ask.weak, err);
     if (rc == 0) {
         rc =
             msk_machine_read_json(call->hex ? NULL : call->machine->query, query ? query : nothing, &out->encoded, err);
@@ -113,6 +125,7 @@ static int read_query(const struct call *call, const json_t *arguments, struct a
             msk_wrap(err, rc, "query");
     }
     json_decref(nothing);
+    out->ask.query = msk_builder_view(&out->encoded);
     return rc < 0 ? rc : 0;
 }
 
@@ -135,20 +148,50 @@ static void on_left(void *context)
     refuse(call, MSK_E_CLOSED, "nobody waits for the answer");
 }
 
-static int ask(struct call *call, const struct arguments *arguments, struct msk_actions *out)
+static int ask(struct call *call, const struct msk_call_ask *ask, struct msk_actions *out)
 {
     switch (call->kind) {
     case MSK_CALL_EXECUTE:
-        return msk_node_execute(call->node, msk_now(), &call->group, call->number, arguments->commands,
-                                arguments->count, arguments->timeout_ms, out);
+        return msk_node_execute(call->node, msk_now(), &call->group, call->number, ask->commands, ask->count,
+                                ask->timeout_ms, out);
     case MSK_CALL_FEED:
-        return msk_node_feed(call->node, msk_now(), &call->group, call->number, arguments->commands, arguments->count,
-                             out);
+        return msk_node_feed(call->node, msk_now(), &call->group, call->number, ask->commands, ask->count, out);
     case MSK_CALL_QUERY:
-        return msk_node_query(call->node, msk_now(), &call->group, call->number, msk_builder_view(&arguments->encoded),
-                              !arguments->weak, out);
+        return msk_node_query(call->node, msk_now(), &call->group, call->number, ask->query, !ask->weak, out);
     }
     return MSK_E_INTERNAL;
+}
+
+static struct call *new_call(struct msk_node *node, enum msk_call_kind kind, const struct msk_digest *group)
+{
+    struct call *call = msk_calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    *call = (struct call){.node = node, .machine = msk_node_machine(node, group), .group = *group, .kind = kind};
+    msk_ring_init(&call->ring);
+    return call;
+}
+
+static void list(struct msk_calls *calls, struct call *call)
+{
+    call->number = ++calls->last_number;
+    msk_ring_push(&calls->ring, &call->ring);
+}
+
+int msk_calls_ask(struct msk_calls *calls, struct msk_node *node, enum msk_call_kind kind,
+                  const struct msk_digest *group, const struct msk_call_ask *what, msk_call_ended *ended, void *context,
+                  struct msk_actions *out)
+{
+    struct call *call = new_call(node, kind, group);
+    if (!call)
+        return MSK_E_NOMEM;
+    call->ended = ended;
+    call->context = context;
+    list(calls, call);
+    int rc = ask(call, what, out);
+    if (rc)
+        free_call(call);
+    return rc;
 }
 
 static void begin(struct msk_calls *calls, struct call *call, const json_t *json, struct msk_actions *out)
@@ -158,11 +201,10 @@ static void begin(struct msk_calls *calls, struct call *call, const json_t *json
     msk_builder_init(&arguments.encoded, MSK_CALL_BYTES_MAX);
     int rc = read_arguments(call, json, &arguments, &err);
     if (rc == 0) {
-        call->number = ++calls->last_number;
-        call->count = arguments.count;
-        msk_ring_push(&calls->ring, &call->ring);
+        call->count = arguments.ask.count;
+        list(calls, call);
         msk_control_on_leave(call->request, on_left, call);
-        rc = ask(call, &arguments, out);
+        rc = ask(call, &arguments.ask, out);
         if (rc)
             msk_fail(&err, rc, "%s", rc == MSK_E_NOTFOUND ? "the group has failed" : msk_error_sentence(rc));
     }
@@ -176,16 +218,14 @@ void msk_calls_begin(struct msk_calls *calls, struct msk_node *node, enum msk_ca
                      const struct msk_digest *group, const json_t *arguments, struct msk_control_request *request,
                      struct msk_actions *out)
 {
-    struct call *call = msk_calloc(1, sizeof *call);
+    struct call *call = new_call(node, kind, group);
     if (!call) {
         struct msk_error err;
         msk_fail(&err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
         msk_control_refuse(request, &err);
         return;
     }
-    *call = (struct call){
-        .request = request, .node = node, .machine = msk_node_machine(node, group), .group = *group, .kind = kind};
-    msk_ring_init(&call->ring);
+    call->request = request;
     begin(calls, call, arguments, out);
 }
 
@@ -232,7 +272,9 @@ void msk_calls_reply(struct msk_calls *calls, const struct msk_action *reply)
     struct call *call = find(calls, &reply->reply.group, reply->reply.request);
     if (!call)
         return;
-    if (reply->reply.outcome == MSK_OUTCOME_REFUSED)
+    if (call->ended)
+        end(call, reply);
+    else if (reply->reply.outcome == MSK_OUTCOME_REFUSED)
         refuse(call, MSK_E_REFUSED, reply->reply.reason);
     else if (reply->reply.outcome == MSK_OUTCOME_ANSWERED)
         answer_query(call, MSK_BYTES(reply->reply.result, reply->reply.len), reply->reply.position);

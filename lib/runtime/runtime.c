@@ -506,6 +506,8 @@ int msk_runtime_run(const struct msk_runtime_config *config, struct msk_error *e
         run_until(runtime, journal_idle,
                   FLUSH_MAX_MS); /* whoever is told that we are ready may read that line at once */
         say_ready(runtime);
+        if (config->started)
+            config->started(config->context, runtime);
         msk_net_turn(runtime->net);
         uv_run(&runtime->loop, UV_RUN_DEFAULT);
         if (runtime->result)

@@ -8,6 +8,8 @@
 #define MSK_RUNTIME_STOP_MAX_MS 2000 /* from the wish to stop to the end, whatever peers and readers do */
 #define MSK_RUNTIME_JOINS_MAX   1024 /* groups joined in the life of a process */
 
+struct msk_runtime;
+
 /* Everything stays the caller's and outlives the run. Paths may be NULL: not wanted. */
 struct msk_runtime_config {
     uint8_t *secret; /* 32 bytes; wiped once it is used */
@@ -28,6 +30,9 @@ struct msk_runtime_config {
     const char *qlog_directory, *keylog_path;
     bool without_gossip;
     int ready_fd; /* -1: none; closed once it is told */
+    /* Of a program that calls its own node (runtime_internal.h): on the loop, once the node is ready. NULL: none. */
+    void (*started)(void *context, struct msk_runtime *runtime);
+    void *context;
 };
 
 /* Run until SIGINT, SIGTERM or a `stop` request, then depart: peers see it at once. A second signal ends the process on

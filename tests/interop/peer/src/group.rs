@@ -111,6 +111,23 @@ pub fn join(
     }
 }
 
+/// Joins without watching what becomes of it.
+pub fn join_plainly<M: StateMachine>(
+    network: &Network,
+    options: &GroupOptions,
+    machine: M,
+) -> Result<Group<M>> {
+    let mut builder = network
+        .groups()
+        .with_key(GroupKey::from_secret(options.secret()?))
+        .with_state_machine(machine)
+        .with_consensus_config(options.consensus()?);
+    for validator in &options.require_ticket {
+        builder = builder.require_ticket(validator.to_jwt()?);
+    }
+    Ok(builder.join())
+}
+
 fn enrol<M>(
     network: &Network,
     options: &GroupOptions,
@@ -126,15 +143,7 @@ where
 {
     let signature = machine.signature();
     let sync_signature = machine.state_sync().signature();
-    let mut builder = network
-        .groups()
-        .with_key(GroupKey::from_secret(options.secret()?))
-        .with_state_machine(machine)
-        .with_consensus_config(options.consensus()?);
-    for validator in &options.require_ticket {
-        builder = builder.require_ticket(validator.to_jwt()?);
-    }
-    let group = builder.join();
+    let group = join_plainly(network, options, machine)?;
     let id = *group.id();
     if running(&id) {
         // Dropping any handle of a group leaves it.

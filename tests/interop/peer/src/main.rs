@@ -11,6 +11,7 @@ mod catalog;
 mod group;
 mod lines;
 mod machines;
+mod measure;
 mod node;
 mod options;
 mod probe;
@@ -32,6 +33,8 @@ enum Program {
     Ticket(tickets::Task),
     /// Measure starts of groups made of reference nodes only.
     Bench(bench::Options),
+    /// Run a member that measures how long its own callers wait.
+    Measure(Box<node::Options>),
 }
 
 async fn run(program: Program) -> Result<i32> {
@@ -41,6 +44,7 @@ async fn run(program: Program) -> Result<i32> {
         Program::Probe(options) => probe::run(options).await?,
         Program::Ticket(task) => return tickets::run(task),
         Program::Bench(options) => bench::run(options).await?,
+        Program::Measure(options) => measure::run(*options).await?,
     }
     Ok(0)
 }

@@ -58,11 +58,11 @@ pub struct Options {
     purge_after: Option<Span>,
     /// A group to join at once, if a group key is given.
     #[command(flatten)]
-    group: GroupOptions,
+    pub group: GroupOptions,
 }
 
 impl Options {
-    async fn build(&self) -> Result<Network> {
+    pub async fn build(&self) -> Result<Network> {
         let bootstrap = self.bootstrap.iter().map(|peer| peer.0.clone());
         let mut discovery = local_discovery(bootstrap)
             .with_tags(self.tag.iter().map(|tag| Tag::from(tag.as_str())));
@@ -138,6 +138,19 @@ arguments! {
     ToPeer { peer: Peer }
     Ticket { ticket: String }
     TicketId { ticket_id: Digest }
+}
+
+/// The node's own facts.
+pub fn identity(network: &Network) -> Value {
+    let local = network.local();
+    let bound = local.endpoint().bound_sockets();
+    let address = bound.iter().find(|address| address.is_ipv4()).or(bound.first());
+    json!({
+        "peer_id": local.id().to_string(),
+        "network_id": local.network_id().to_string(),
+        "address": address.map(ToString::to_string),
+        "addresses": bound.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 struct Node {
@@ -265,19 +278,6 @@ impl Node {
         }))
     }
 
-    /// The node's own facts.
-    fn identity(&self) -> Value {
-        let local = self.network.local();
-        let bound = local.endpoint().bound_sockets();
-        let address = bound.iter().find(|address| address.is_ipv4()).or(bound.first());
-        json!({
-            "peer_id": local.id().to_string(),
-            "network_id": local.network_id().to_string(),
-            "address": address.map(ToString::to_string),
-            "addresses": bound.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    }
-
     fn status(&self) -> Value {
         let groups: Vec<_> = self
             .groups
@@ -287,7 +287,7 @@ impl Node {
                 lines::merged(member.description().clone(), state)
             })
             .collect();
-        lines::merged(self.identity(), json!({ "groups": groups }))
+        lines::merged(identity(&self.network), json!({ "groups": groups }))
     }
 
     /// Leaves all groups and the network so that the peers hear of it.
@@ -319,7 +319,7 @@ pub async fn run(options: Options) -> Result<()> {
         }
     };
     let groups: Vec<_> = joined.into_iter().collect();
-    lines::event("node_started", lines::merged(node.identity(), json!({ "groups": groups })));
+    lines::event("node_started", lines::merged(identity(&node.network), json!({ "groups": groups })));
     tokio::spawn(catalog::follow(local, catalogs));
 
     lines::serve(|command| node.begin(command)).await?;
