@@ -5,6 +5,6 @@
 #include "cli/program.h"
 
 extern const struct msk_command inspect_peer, inspect_catalog, inspect_bond, inspect_code, inspect_decode,
-    inspect_elections, inspect_top;
+    inspect_elections, inspect_log, inspect_top;
 
 #endif

@@ -1,2 +1,2 @@
-ROOMS_mosaik-inspect := base crypto wire core quic runtime cli
+ROOMS_mosaik-inspect := base crypto wire core store quic runtime cli
 LIBS_mosaik-inspect := -lncursesw -ltinfo

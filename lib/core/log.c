@@ -65,8 +65,7 @@ static size_t get_varint(const uint8_t *at, size_t left, uint64_t *value)
     return 0;
 }
 
-/* One entry from the front of `encoded`: its length there, 0 if there is none. */
-static size_t read_entry(struct msk_bytes encoded, struct msk_log_entry *out)
+size_t msk_log_read_entry(struct msk_bytes encoded, struct msk_log_entry *out)
 {
     uint64_t len;
     size_t a = get_varint(encoded.data, encoded.len, &out->term);
@@ -94,7 +93,7 @@ static struct msk_bytes from_entry(const struct msk_log *log, uint64_t index)
 
 bool msk_log_get(const struct msk_log *log, uint64_t index, struct msk_log_entry *out)
 {
-    return index >= 1 && index <= log->count && read_entry(from_entry(log, index), out) > 0;
+    return index >= 1 && index <= log->count && msk_log_read_entry(from_entry(log, index), out) > 0;
 }
 
 bool msk_log_term_at(const struct msk_log *log, uint64_t index, uint64_t *term)
@@ -198,7 +197,7 @@ int msk_log_append_encoded(struct msk_log *log, struct msk_bytes encoded, uint64
 {
     for (; count > 0; count--) {
         struct msk_log_entry entry;
-        size_t len = read_entry(encoded, &entry);
+        size_t len = msk_log_read_entry(encoded, &entry);
         int result = len ? msk_log_append(log, entry.term, entry.command) : MSK_E_DAMAGED;
         if (result < 0)
             return result;

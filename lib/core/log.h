@@ -49,6 +49,9 @@ int msk_log_append(struct msk_log *log, uint64_t term, struct msk_bytes command)
  * the damage is appended, as after the errors of msk_log_append. */
 int msk_log_append_encoded(struct msk_log *log, struct msk_bytes encoded, uint64_t count);
 
+/* The first of encoded entries; its command lies in them. How many bytes it takes, 0: there is no whole one. */
+size_t msk_log_read_entry(struct msk_bytes encoded, struct msk_log_entry *out);
+
 /* The encoded entries from `first` on, which are there, until `last` or the end of their block: how many. Valid until
  * the log changes. */
 uint64_t msk_log_encoded(const struct msk_log *log, uint64_t first, uint64_t last, struct msk_bytes *out);

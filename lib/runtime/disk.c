@@ -335,6 +335,13 @@ int msk_disk_load_entries(struct msk_disk *disk, const struct msk_digest *group,
     return rc ? rc : msk_store_load_entries(disk->store, group, last, log, err);
 }
 
+int msk_disk_name_group(struct msk_disk *disk, const struct msk_digest *group, const char *alias, const char *machine,
+                        struct msk_error *err)
+{
+    int rc = settle(disk, err);
+    return rc ? rc : msk_store_name_group(disk->store, group, alias, machine, err);
+}
+
 bool msk_disk_is_durable(const struct msk_disk *disk)
 {
     return msk_store_is_durable(disk->store);

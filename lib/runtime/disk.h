@@ -42,6 +42,8 @@ int msk_disk_load_log(struct msk_disk *disk, const struct msk_digest *group, str
                       struct msk_error *err);
 int msk_disk_load_entries(struct msk_disk *disk, const struct msk_digest *group, uint64_t last, struct msk_log *log,
                           struct msk_error *err);
+int msk_disk_name_group(struct msk_disk *disk, const struct msk_digest *group, const char *alias, const char *machine,
+                        struct msk_error *err);
 bool msk_disk_is_durable(const struct msk_disk *disk);
 
 /* Begin to write what has been put, unless a transaction runs (its end will). A store that takes no time reports

@@ -272,6 +272,14 @@ static int join_as_saved(struct msk_runtime *runtime, const struct msk_group_con
     return rc == MSK_E_DAMAGED ? msk_wrap(err, rc, "data directory %.200s", runtime->config->data_directory) : rc;
 }
 
+/* For those who look at the directory; the group does without. */
+static void store_name(struct msk_runtime *runtime, const struct msk_group_config *config)
+{
+    struct msk_error err;
+    if (msk_disk_name_group(runtime->disk, &config->id, config->alias, config->machine, &err))
+        msk_journal_warn(&runtime->journal, "warning: the name of a group was not stored: %s", err.text);
+}
+
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
 {
     int rc = keep_name(runtime, config, err);
@@ -280,7 +288,9 @@ int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config 
     rc = join_as_saved(runtime, config, err);
     if (rc != 0)
         runtime->name_count--;
-    else if (config->raft.members > 0)
+    if (rc == 0)
+        store_name(runtime, config);
+    if (rc == 0 && config->raft.members > 0)
         explain_members(runtime, config);
     return rc;
 }

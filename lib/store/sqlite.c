@@ -9,23 +9,26 @@
 #include "store/directory.h"
 #include "store/sqlite_parts.h"
 
-#define APPLICATION_ID  0x4d6f7361 /* "Mosa", in the header of the file: tells our databases from others */
-#define BUSY_TIMEOUT_MS 10000      /* only somebody's sqlite3 shell can hold the database: the directory is locked */
+#define BUSY_TIMEOUT_MS 10000 /* only somebody's sqlite3 shell can hold the database: the directory is locked */
 #define CACHE_KIB       512
 #define STRINGIFY_(x)   #x
 #define STRINGIFY(x)    STRINGIFY_(x)
 
-#define FORMAT_SETTING                                       \
-    "PRAGMA application_id = " STRINGIFY(APPLICATION_ID) ";" \
-                                                         "PRAGMA user_version = " STRINGIFY(MSK_STORE_FORMAT) ";"
+#define FORMAT_SETTING                                                                                  \
+    "PRAGMA application_id = " STRINGIFY(MSK_SQLITE_APPLICATION_ID) ";"                                 \
+                                                                    "PRAGMA user_version = " STRINGIFY( \
+                                                                        MSK_STORE_FORMAT) ";"
 
 static const char schema[] =
     FORMAT_SETTING "CREATE TABLE identity (peer_id BLOB NOT NULL, network_id BLOB NOT NULL);"
                    "CREATE TABLE hard_state (group_id BLOB PRIMARY KEY, term INTEGER NOT NULL, vote BLOB,"
-                   " checksum BLOB NOT NULL) WITHOUT ROWID;" MSK_SQLITE_LOG_SCHEMA;
+                   " checksum BLOB NOT NULL) WITHOUT ROWID;" MSK_SQLITE_LOG_SCHEMA MSK_SQLITE_NAME_SCHEMA;
 
-/* Format 1 had no logs: nothing was replicated then. */
-static const char upgrade_from_1[] = "BEGIN IMMEDIATE;" FORMAT_SETTING MSK_SQLITE_LOG_SCHEMA "COMMIT;";
+/* What older formats lack: 1 had no logs (nothing was replicated then), 2 no names of groups. */
+static const char *const upgrades[MSK_STORE_FORMAT] = {
+    [1] = "BEGIN IMMEDIATE;" FORMAT_SETTING MSK_SQLITE_LOG_SCHEMA MSK_SQLITE_NAME_SCHEMA "COMMIT;",
+    [2] = "BEGIN IMMEDIATE;" FORMAT_SETTING MSK_SQLITE_NAME_SCHEMA "COMMIT;",
+};
 
 /* FULL: a transaction is on disk when COMMIT returns (W-6). */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
@@ -113,7 +116,7 @@ static struct msk_digest checksum(const struct msk_store_record *record)
 
 /* ---- records */
 
-static int read_record(sqlite3_stmt *statement, struct msk_store_record *out, struct msk_error *err)
+int msk_sqlite_read_record(sqlite3_stmt *statement, struct msk_store_record *out, struct msk_error *err)
 {
     struct msk_digest stored, expected;
     *out = (struct msk_store_record){.hard.term = (uint64_t)sqlite3_column_int64(statement, 1)};
@@ -134,7 +137,7 @@ static int read_all(sqlite3 *db, sqlite3_stmt *statement, struct msk_builder *ro
     int step;
     while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
         struct msk_store_record record;
-        int rc = read_record(statement, &record, err);
+        int rc = msk_sqlite_read_record(statement, &record, err);
         if (rc)
             return rc;
         msk_builder_append(rows, &record, sizeof record);
@@ -203,6 +206,19 @@ static int sqlite_write(struct msk_store *base, const struct msk_store_batch *ba
     return rc;
 }
 
+static int sqlite_name_group(struct msk_store *base, const struct msk_digest *group, const char *alias,
+                             const char *machine, struct msk_error *err)
+{
+    struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
+    sqlite3_stmt *put = store->statements[MSK_SQLITE_PUT_NAME];
+    int rc = msk_sqlite_bind_digest(put, 1, group);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(put, 2, alias, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(put, 3, machine, -1, SQLITE_STATIC);
+    return rc == SQLITE_OK ? msk_sqlite_step(store->db, put, err) : msk_sqlite_fail(store->db, rc, err);
+}
+
 static void sqlite_close(struct msk_store *base)
 {
     struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
@@ -220,6 +236,7 @@ static const struct msk_store_ops sqlite_ops = {
     .load_log = msk_sqlite_load_log,
     .load_entries = msk_sqlite_load_entries,
     .write = sqlite_write,
+    .name_group = sqlite_name_group,
     .close = sqlite_close,
 };
 
@@ -291,10 +308,10 @@ static int check_format(sqlite3 *db, struct msk_error *err)
         rc = pragma_number(db, "PRAGMA user_version", &format, err);
     if (rc)
         return rc;
-    if (application != APPLICATION_ID)
+    if (application != MSK_SQLITE_APPLICATION_ID)
         return msk_fail(err, MSK_E_DAMAGED, "it is the database of another program");
-    if (format == 1)
-        return run(db, upgrade_from_1, err);
+    if (format > 0 && format < MSK_STORE_FORMAT)
+        return run(db, upgrades[format], err);
     if (format != MSK_STORE_FORMAT)
         return msk_fail(err, MSK_E_DAMAGED, "it has format %lld, this program knows format %d", (long long)format,
                         MSK_STORE_FORMAT);

@@ -5,35 +5,28 @@
 #include "crypto/blake3.h"
 #include "store/sqlite_parts.h"
 
-#define NUMBERS_MAX 3
-
-/* What a row says: group, numbers in the order of their columns, and perhaps bytes. */
-struct row {
-    const char *table;
-    const struct msk_digest *group;
-    uint64_t numbers[NUMBERS_MAX];
-    int number_count;
-    bool has_data;
-    struct msk_bytes data;
-};
-
-static struct msk_digest row_checksum(const struct row *row)
+void msk_sqlite_row_begin(const struct msk_sqlite_row *row, struct msk_blake3 *hash)
 {
-    struct msk_blake3 hash;
-    msk_blake3_init(&hash);
-    msk_blake3_update(&hash, msk_bytes_of_text(row->table));
-    msk_blake3_update(&hash, MSK_BYTES(row->group->bytes, MSK_DIGEST_LEN));
+    msk_blake3_init(hash);
+    msk_blake3_update(hash, msk_bytes_of_text(row->table));
+    msk_blake3_update(hash, MSK_BYTES(row->group->bytes, MSK_DIGEST_LEN));
     for (int i = 0; i < row->number_count; i++) {
         uint8_t bytes[8];
         for (int at = 0; at < 8; at++)
             bytes[at] = (uint8_t)(row->numbers[i] >> (8 * at));
-        msk_blake3_update(&hash, MSK_BYTES(bytes, sizeof bytes));
+        msk_blake3_update(hash, MSK_BYTES(bytes, sizeof bytes));
     }
+}
+
+static struct msk_digest row_checksum(const struct msk_sqlite_row *row)
+{
+    struct msk_blake3 hash;
+    msk_sqlite_row_begin(row, &hash);
     msk_blake3_update(&hash, row->data);
     return msk_blake3_finish(&hash);
 }
 
-static int put_row(struct msk_sqlite_store *store, enum msk_sqlite_statement which, const struct row *row,
+static int put_row(struct msk_sqlite_store *store, enum msk_sqlite_statement which, const struct msk_sqlite_row *row,
                    struct msk_error *err)
 {
     sqlite3_stmt *put = store->statements[which];
@@ -50,12 +43,9 @@ static int put_row(struct msk_sqlite_store *store, enum msk_sqlite_statement whi
     return rc == SQLITE_OK ? msk_sqlite_step(store->db, put, err) : msk_sqlite_fail(store->db, rc, err);
 }
 
-/* The row under the cursor of `get`: the columns as `row` has them, without the group. The bytes are SQLite's until its
- * next step. */
-static bool read_row(sqlite3_stmt *get, struct row *row)
+bool msk_sqlite_read_row(sqlite3_stmt *get, int column, struct msk_sqlite_row *row)
 {
     struct msk_digest stored, expected;
-    int column = 0;
     for (int i = 0; i < row->number_count; i++)
         row->numbers[i] = (uint64_t)sqlite3_column_int64(get, column++);
     bool has_sum = msk_sqlite_column_digest(get, column++, &stored);
@@ -96,12 +86,12 @@ static int fail_damaged(const struct msk_digest *group, const char *what, uint64
 static int put_entries(struct msk_sqlite_store *store, const struct msk_digest *group, uint64_t first, uint64_t count,
                        struct msk_bytes entries, struct msk_error *err)
 {
-    const struct row row = {.table = "log",
-                            .group = group,
-                            .numbers = {first, count},
-                            .number_count = 2,
-                            .has_data = true,
-                            .data = entries};
+    const struct msk_sqlite_row row = {.table = "log",
+                                       .group = group,
+                                       .numbers = {first, count},
+                                       .number_count = 2,
+                                       .has_data = true,
+                                       .data = entries};
     return put_row(store, MSK_SQLITE_PUT_ENTRIES, &row, err);
 }
 
@@ -136,9 +126,9 @@ static int read_kept(struct msk_sqlite_store *store, const struct msk_digest *gr
         *kept_first = (uint64_t)sqlite3_column_int64(get, 0);
         uint64_t count = (uint64_t)sqlite3_column_int64(get, 1);
         if (first - *kept_first < count) {
-            struct row row = {.table = "log", .group = group, .number_count = 2, .has_data = true};
+            struct msk_sqlite_row row = {.table = "log", .group = group, .number_count = 2, .has_data = true};
             *kept_count = first - *kept_first;
-            rc = read_row(get, &row) ? shorten(row.data, count, *kept_count, kept) : MSK_E_DAMAGED;
+            rc = msk_sqlite_read_row(get, 0, &row) ? shorten(row.data, count, *kept_count, kept) : MSK_E_DAMAGED;
             if (rc == MSK_E_DAMAGED)
                 fail_damaged(group, "bad checksum", *kept_first, err);
             else if (rc)
@@ -166,7 +156,7 @@ static int cut(struct msk_sqlite_store *store, const struct msk_digest *group, u
 
 static int append(struct msk_sqlite_store *store, const struct msk_store_change *change, struct msk_error *err)
 {
-    const struct row state = {
+    const struct msk_sqlite_row state = {
         .table = "log_state",
         .group = &change->group,
         .numbers = {change->first + change->count - 1, change->cursor.term, change->cursor.index},
@@ -185,7 +175,7 @@ int msk_sqlite_put_change(struct msk_sqlite_store *store, const struct msk_store
 {
     if (change->kind == MSK_STORE_APPEND)
         return append(store, change, err);
-    const struct row snapshot = {
+    const struct msk_sqlite_row snapshot = {
         .table = "snapshot",
         .group = &change->group,
         .numbers = {change->cursor.term, change->cursor.index},
@@ -199,7 +189,7 @@ int msk_sqlite_put_change(struct msk_sqlite_store *store, const struct msk_store
 /* ---- reading */
 
 /* The one row that a group has: 1 if it is there. The statement must be reset by the caller. */
-static int get_row(struct msk_sqlite_store *store, sqlite3_stmt *get, struct row *row, struct msk_error *err)
+static int get_row(struct msk_sqlite_store *store, sqlite3_stmt *get, struct msk_sqlite_row *row, struct msk_error *err)
 {
     char group[MSK_DIGEST_SHORT_SIZE];
     int rc = bind_place(store, get, row->group, 0, err);
@@ -210,16 +200,16 @@ static int get_row(struct msk_sqlite_store *store, sqlite3_stmt *get, struct row
         return 0;
     if (step != SQLITE_ROW)
         return msk_sqlite_fail(store->db, step, err);
-    return read_row(get, row) ? 1
-                              : msk_fail(err, MSK_E_DAMAGED, "%s of group %s…: bad checksum", row->table,
-                                         msk_digest_short(row->group, group));
+    return msk_sqlite_read_row(get, 0, row) ? 1
+                                            : msk_fail(err, MSK_E_DAMAGED, "%s of group %s…: bad checksum", row->table,
+                                                       msk_digest_short(row->group, group));
 }
 
 static int load_state(struct msk_sqlite_store *store, const struct msk_digest *group, struct msk_store_log *out,
                       struct msk_error *err)
 {
     sqlite3_stmt *get = store->statements[MSK_SQLITE_GET_STATE];
-    struct row row = {.table = "log_state", .group = group, .number_count = 3};
+    struct msk_sqlite_row row = {.table = "log_state", .group = group, .number_count = 3};
     int rc = get_row(store, get, &row, err);
     if (rc > 0) {
         out->last = row.numbers[0];
@@ -233,7 +223,7 @@ static int load_snapshot(struct msk_sqlite_store *store, const struct msk_digest
                          struct msk_error *err)
 {
     sqlite3_stmt *get = store->statements[MSK_SQLITE_GET_SNAPSHOT];
-    struct row row = {.table = "snapshot", .group = group, .number_count = 2, .has_data = true};
+    struct msk_sqlite_row row = {.table = "snapshot", .group = group, .number_count = 2, .has_data = true};
     int rc = get_row(store, get, &row, err);
     if (rc > 0) {
         out->snapshot_at = (struct msk_cursor){.term = row.numbers[0], .index = row.numbers[1]};
@@ -260,9 +250,9 @@ int msk_sqlite_load_log(struct msk_store *base, const struct msk_digest *group, 
 
 static int take_entries(sqlite3_stmt *get, const struct msk_digest *group, struct msk_log *log, struct msk_error *err)
 {
-    struct row row = {.table = "log", .group = group, .number_count = 2, .has_data = true};
+    struct msk_sqlite_row row = {.table = "log", .group = group, .number_count = 2, .has_data = true};
     uint64_t next = log->count + 1;
-    if (!read_row(get, &row))
+    if (!msk_sqlite_read_row(get, 0, &row))
         return fail_damaged(group, "bad checksum", row.numbers[0], err);
     if (row.numbers[0] != next)
         return fail_damaged(group, row.numbers[0] > next ? "it is missing" : "it is there twice", next, err);

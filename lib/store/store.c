@@ -35,3 +35,9 @@ int msk_store_write(struct msk_store *store, const struct msk_store_batch *batch
 {
     return store->ops->write(store, batch, err);
 }
+
+int msk_store_name_group(struct msk_store *store, const struct msk_digest *group, const char *alias,
+                         const char *machine, struct msk_error *err)
+{
+    return store->ops->name_group ? store->ops->name_group(store, group, alias, machine, err) : 0;
+}

@@ -9,7 +9,7 @@
 #include "core/action.h"
 #include "core/log.h"
 
-#define MSK_STORE_FORMAT     2    /* of the tables; an older one is brought up to it, a newer one refused */
+#define MSK_STORE_FORMAT     3    /* of the tables; an older one is brought up to it, a newer one refused */
 #define MSK_STORE_GROUPS_MAX 4096 /* a directory with more records than this is not read */
 
 struct msk_store;
@@ -79,6 +79,11 @@ int msk_store_load_log(struct msk_store *store, const struct msk_digest *group, 
  * missing; also what msk_log_append_encoded returns. */
 int msk_store_load_entries(struct msk_store *store, const struct msk_digest *group, uint64_t last, struct msk_log *log,
                            struct msk_error *err);
+
+/* Tell those who look at the directory (view.h) what a group is called here and which machine it has; nothing is
+ * written where it says so already. MSK_E_IO, MSK_E_DAMAGED, MSK_E_NOMEM. */
+int msk_store_name_group(struct msk_store *store, const struct msk_digest *group, const char *alias,
+                         const char *machine, struct msk_error *err);
 
 /* Keep a batch, all or nothing: it is on disk when this returns 0; of two records for one group the later counts.
  * MSK_E_IO (also a full disk), MSK_E_DAMAGED, MSK_E_NOMEM. After a failure it is unknown what the disk holds:

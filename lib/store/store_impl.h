@@ -14,6 +14,9 @@ struct msk_store_ops {
     int (*load_entries)(struct msk_store *store, const struct msk_digest *group, uint64_t last, struct msk_log *log,
                         struct msk_error *err);
     int (*write)(struct msk_store *store, const struct msk_store_batch *batch, struct msk_error *err);
+    /* NULL: it keeps no names. */
+    int (*name_group)(struct msk_store *store, const struct msk_digest *group, const char *alias, const char *machine,
+                      struct msk_error *err);
     void (*close)(struct msk_store *store);
 };
 
