@@ -90,18 +90,17 @@ static void take_out(struct msk_catalog *catalog, size_t at)
 
 /* ---- acceptance */
 
-/* The rules that need no memory; ADDED or UPDATED when all hold. */
-static enum msk_catalog_outcome judge(const struct msk_catalog *catalog, int64_t wall_ms,
-                                      const struct msk_signed_peer_entry *entry)
+enum msk_catalog_outcome msk_catalog_judge(const struct msk_catalog *catalog, struct msk_now now,
+                                           const struct msk_signed_peer_entry *entry)
 {
     const struct msk_entry_version *version = &entry->entry.version;
     if (msk_digest_equal(peer_of(entry), &catalog->self))
         return MSK_CATALOG_OWN;
     if (!msk_digest_equal(&entry->entry.network, &catalog->network_id))
         return MSK_CATALOG_OTHER_NETWORK;
-    if (is_stale(catalog, entry, wall_ms))
+    if (is_stale(catalog, entry, now.wall_ms))
         return MSK_CATALOG_STALE;
-    if (version->updated_ms > wall_ms + MSK_CLOCK_DRIFT_MAX_MS)
+    if (version->updated_ms > now.wall_ms + MSK_CLOCK_DRIFT_MAX_MS)
         return MSK_CATALOG_FUTURE;
     const struct msk_catalog_record *known = find(catalog, peer_of(entry));
     if (!known)
@@ -206,7 +205,7 @@ enum msk_catalog_outcome msk_catalog_offer(struct msk_catalog *catalog, struct m
     struct msk_digest nobody;
     evicted = evicted ? evicted : &nobody;
     memset(evicted, 0, sizeof *evicted);
-    enum msk_catalog_outcome outcome = judge(catalog, now.wall_ms, entry);
+    enum msk_catalog_outcome outcome = msk_catalog_judge(catalog, now, entry);
     if (outcome != MSK_CATALOG_ADDED && outcome != MSK_CATALOG_UPDATED)
         return outcome;
     struct msk_catalog_record record = {.standing = standing, .source = source};

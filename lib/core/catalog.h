@@ -69,6 +69,11 @@ void msk_catalog_init(struct msk_catalog *catalog, const struct msk_digest *self
                       uint64_t purge_after_ms); /* 0: the default */
 void msk_catalog_free(struct msk_catalog *catalog);
 
+/* What msk_catalog_offer would say, as far as an entry's id, network and version tell: ADDED and UPDATED still depend
+ * on room. Cheap: signatures need not have been checked. */
+enum msk_catalog_outcome msk_catalog_judge(const struct msk_catalog *catalog, struct msk_now now,
+                                           const struct msk_signed_peer_entry *entry);
+
 /* The rules of wire.md 4.4 in their order, with two of ours: no entry of our own id, and none more than 50 s in the
  * future on any path (D.1, 3). The entry is copied when it is taken (ADDED, UPDATED). `evicted` (may be NULL) is set to
  * the peer that had to make room, if any; all zero otherwise. */

@@ -25,6 +25,10 @@
 #define MSK_BOOTSTRAP_EAGER_TRIES   60
 #define MSK_BOOTSTRAP_LATE_RETRY_MS 5000
 
+/* Entries of one catalog whose signatures are checked, at some 0.1 ms each, so that a stranger's cannot hold us up.
+ * Only those count that would be news; the rest of them is left to the next exchange. */
+#define MSK_SYNC_NEWS_MAX 1024
+
 struct msk_discovery;
 
 /* `host` stays the caller's and outlives it. `ping_interval_ms` 0: the default. NULL without memory. */

@@ -134,14 +134,29 @@ void msk_discovery_opened(struct msk_discovery *discovery, struct msk_now now, s
 
 /* ---- messages */
 
-static int decode(const struct msk_type *type, struct msk_bytes frame, struct msk_arena *arena, void *out,
-                  struct msk_error *err)
+/* Keep what may be of use, with its signature checked if it is news; what is known already goes. One bad signature
+ * makes all fail (wire.md 4.2). */
+static int check_news(const struct msk_host *host, struct msk_now now, const struct msk_digest *from,
+                      struct msk_catalog_snapshot *snapshot, struct msk_error *err, struct msk_actions *out)
 {
-    msk_arena_init(arena, MSK_DECODE_BUDGET(frame.len));
-    int error = msk_decode(type, frame, arena, out, err);
-    if (error < 0)
-        msk_arena_free(arena);
-    return error;
+    struct msk_signed_peer_entry_seq *entries = &snapshot->entries;
+    size_t kept = 0, news = 0;
+    for (size_t i = 0; i < entries->count; i++) {
+        enum msk_catalog_outcome outcome = msk_catalog_judge(host->catalog, now, &entries->items[i]);
+        bool is_news = outcome == MSK_CATALOG_ADDED || outcome == MSK_CATALOG_UPDATED;
+        news += is_news;
+        if (outcome == MSK_CATALOG_NOT_NEWER || (is_news && news > MSK_SYNC_NEWS_MAX))
+            continue;
+        int error = is_news ? msk_check(MSK_TYPE(signed_peer_entry), &entries->items[i], err) : 0;
+        if (error < 0)
+            return msk_wrap(err, error, "catalog_snapshot.entries[%zu]", i);
+        entries->items[kept++] = entries->items[i];
+    }
+    entries->count = kept;
+    if (news > MSK_SYNC_NEWS_MAX)
+        MSK_EMIT(out, NULL, LIMIT_HIT, MSK_F_TEXT("which", "news in one catalog"), MSK_F_DIGEST("peer", from),
+                 MSK_F_U64("value", news));
+    return 0;
 }
 
 static void violated(struct msk_discovery *discovery, struct msk_now now, struct msk_exchange *exchange,
@@ -238,11 +253,14 @@ static void sync_frame(struct msk_discovery *discovery, struct msk_now now, stru
     struct msk_arena arena;
     struct msk_catalog_snapshot snapshot;
     struct msk_error err = {0};
-    if (decode(MSK_TYPE(catalog_snapshot), frame, &arena, &snapshot, &err) < 0) {
+    msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
+    int error = msk_decode_unchecked(MSK_TYPE(catalog_snapshot), frame, &arena, &snapshot, &err);
+    if (error == 0)
+        error = check_news(discovery->host, now, &exchange->link->info.peer, &snapshot, &err, out);
+    if (error < 0)
         violated(discovery, now, exchange, &err, out);
-        return;
-    }
-    receive_snapshot(discovery, now, exchange, &snapshot, out);
+    else
+        receive_snapshot(discovery, now, exchange, &snapshot, out);
     msk_arena_free(&arena);
 }
 
@@ -275,11 +293,11 @@ static void ping_frame(struct msk_discovery *discovery, struct msk_now now, stru
     struct msk_arena arena;
     struct msk_signed_peer_entry entry;
     struct msk_error err = {0};
-    if (decode(MSK_TYPE(signed_peer_entry), frame, &arena, &entry, &err) < 0) {
+    msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
+    if (msk_decode(MSK_TYPE(signed_peer_entry), frame, &arena, &entry, &err) < 0)
         violated(discovery, now, exchange, &err, out);
-        return;
-    }
-    finish(discovery, now, exchange, &(struct msk_catalog_snapshot){{&entry, 1}}, out);
+    else
+        finish(discovery, now, exchange, &(struct msk_catalog_snapshot){{&entry, 1}}, out);
     msk_arena_free(&arena);
 }
 

@@ -107,7 +107,7 @@ void msk_frame_log_tell(struct msk_journal *journal, struct msk_frame_log_link *
     struct msk_error err;
     msk_arena_init(&arena, MSK_DECODED_MAX);
     void *value = msk_arena_alloc(&arena, 1, type->size);
-    int rc = value ? msk_decode(type, frame, &arena, value, &err) : MSK_E_NOMEM;
+    int rc = value ? msk_decode_unchecked(type, frame, &arena, value, &err) : MSK_E_NOMEM;
     if (rc == 0 && type == MSK_TYPE(handshake_start)) {
         link->group = ((const struct msk_handshake_start *)value)->group_id;
         link->has_group = true;

@@ -26,8 +26,9 @@ void msk_frame_log_begin(struct msk_frame_log_link *link, uint64_t number, enum 
 
 enum msk_frame_direction { MSK_FRAME_IN, MSK_FRAME_OUT };
 
-/* Write one frame of `link`. `first`: nothing was said before in this direction, or on this stream; `stream` counts the
- * peer's one-way streams, 0 for others. Without memory the frame is not told. */
+/* Write one frame of `link`, in whatever form; signatures are not checked here. `first`: nothing was said before in
+ * this direction, or on this stream; `stream` counts the peer's one-way streams, 0 for others. Without memory the frame
+ * is not told. */
 void msk_frame_log_tell(struct msk_journal *journal, struct msk_frame_log_link *link,
                         enum msk_frame_direction direction, uint64_t stream, bool first, struct msk_bytes frame);
 

@@ -220,15 +220,25 @@ static int encode_or_explain(const struct msk_type *type, const void *value, str
     return rc < 0 ? msk_fail(err, rc, "%s: %s", type->name, msk_error_sentence(rc)) : 0;
 }
 
+static int decode(struct msk_reader reader, void *out)
+{
+    static const uint8_t nothing[1];
+    if (!reader.in.data)
+        reader.in = MSK_BYTES(nothing, 0); /* a NULL input is an empty one, not JSON */
+    memset(out, 0, reader.root->size);
+    return msk_read_value(reader.root, &reader, out);
+}
+
 int msk_decode_at(const struct msk_type *type, struct msk_bytes in, struct msk_arena *arena, void *out,
                   struct msk_error *err, struct msk_place *place)
 {
-    static const uint8_t nothing[1];
-    struct msk_reader reader = {.in = in, .arena = arena, .root = type, .err = err, .place = place};
-    if (!in.data)
-        reader.in = MSK_BYTES(nothing, 0); /* a NULL input is an empty one, not JSON */
-    memset(out, 0, type->size);
-    return msk_read_value(type, &reader, out);
+    return decode((struct msk_reader){.in = in, .arena = arena, .root = type, .err = err, .place = place}, out);
+}
+
+int msk_decode_unchecked(const struct msk_type *type, struct msk_bytes in, struct msk_arena *arena, void *out,
+                         struct msk_error *err)
+{
+    return decode((struct msk_reader){.in = in, .arena = arena, .root = type, .err = err, .trusted = true}, out);
 }
 
 int msk_decode(const struct msk_type *type, struct msk_bytes in, struct msk_arena *arena, void *out,
@@ -241,6 +251,21 @@ int msk_encode(const struct msk_type *type, const void *in, struct msk_builder *
 {
     type->kind->encode(type, in, out);
     return out->error;
+}
+
+int msk_check(const struct msk_type *type, const void *value, struct msk_error *err)
+{
+    struct msk_builder bytes;
+    struct msk_arena arena;
+    msk_builder_init(&bytes, MSK_DECODED_MAX);
+    msk_arena_init(&arena, MSK_DECODED_MAX);
+    int rc = encode_or_explain(type, value, &bytes, err);
+    void *again = msk_arena_alloc(&arena, 1, type->size);
+    if (rc == 0)
+        rc = again ? msk_decode(type, msk_builder_view(&bytes), &arena, again, err) : out_of_memory(type, err);
+    msk_arena_free(&arena);
+    msk_builder_free(&bytes);
+    return rc;
 }
 
 int msk_canonical(const struct msk_type *type, struct msk_bytes in, struct msk_builder *out, struct msk_error *err)
@@ -260,11 +285,8 @@ int msk_copy(const struct msk_type *type, const void *in, struct msk_arena *aren
     struct msk_builder bytes;
     msk_builder_init(&bytes, MSK_DECODED_MAX);
     int rc = msk_encode(type, in, &bytes);
-    if (rc == 0) {
-        struct msk_reader reader = {.in = msk_builder_view(&bytes), .arena = arena, .root = type, .trusted = true};
-        memset(out, 0, type->size);
-        rc = msk_read_value(type, &reader, out);
-    }
+    if (rc == 0)
+        rc = msk_decode_unchecked(type, msk_builder_view(&bytes), arena, out, NULL);
     msk_builder_free(&bytes);
     return rc;
 }

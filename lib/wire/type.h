@@ -77,6 +77,14 @@ int msk_decode_at(const struct msk_type *type, struct msk_bytes in, struct msk_a
 int msk_decode(const struct msk_type *type, struct msk_bytes in, struct msk_arena *arena, void *out,
                struct msk_error *err);
 
+/* The same, but only the form is looked at: what types demand beyond it (curve points, signatures, versions) is not.
+ * For whoever needs few of many values, and checks those by msk_check. `err` may be NULL. */
+int msk_decode_unchecked(const struct msk_type *type, struct msk_bytes in, struct msk_arena *arena, void *out,
+                         struct msk_error *err);
+
+/* What msk_decode_unchecked left out, for a value of this type. 0 or the errors of msk_decode. */
+int msk_check(const struct msk_type *type, const void *value, struct msk_error *err);
+
 /* Append the canonical encoding: shortest varints, sets and maps in order and without duplicates. The value must be
  * well formed: known cases, valid text. 0 or the builder's error, or MSK_E_INVALID for a time that has no text. */
 int msk_encode(const struct msk_type *type, const void *in, struct msk_builder *out);

@@ -157,6 +157,68 @@ static void one_bad_signature_spoils_the_list(void **state)
     net_free(net);
 }
 
+/* Only news need a signature: what is not taken may carry any. */
+static void what_is_known_is_not_checked_again(void **state)
+{
+    (void)state;
+    struct net *net = node_alone(NULL);
+    struct msk_signed_peer_entry *entries[] = {fake_entry(net, PEER, NULL, 0), fake_entry(net, OTHER, NULL, 0)};
+    send_snapshot(net, opened(net, MSK_ALPN_SYNC), 0, entries, 1);
+    net_run_for(net, 50);
+    struct msk_entry_version version = known(net, PEER)->entry.version;
+    struct net_conn *conn = opened(net, MSK_ALPN_SYNC);
+    entries[0]->signature[0] ^= 1;
+    send_snapshot(net, conn, 0, entries, 2);
+    net_run_for(net, 50);
+    assert_int_equal(conn->ends[0].frame_count, 1);
+    assert_non_null(known(net, OTHER));
+    assert_int_equal(msk_peer_entry_verify(known(net, PEER)), 0);
+    /* A newer one is news. */
+    conn = opened(net, MSK_ALPN_SYNC);
+    entries[0] = fake_entry(net, PEER, NULL, 0);
+    assert_true(msk_entry_version_compare(&entries[0]->entry.version, &version) > 0);
+    entries[0]->signature[0] ^= 1;
+    send_snapshot(net, conn, 0, entries, 1);
+    assert_int_equal(fake_closed(net, conn, 0, 50), MSK_CLOSE_PROTOCOL_VIOLATION);
+    assert_int_equal(msk_entry_version_compare(&known(net, PEER)->entry.version, &version), 0);
+    net_free(net);
+}
+
+/* `count` peers that nobody can dial; free the items. */
+static struct msk_catalog_snapshot crowd(const struct net *net, size_t count)
+{
+    struct msk_signed_peer_entry *items = calloc(count, sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t secret[MSK_SECRET_LEN] = {1, (uint8_t)i, (uint8_t)(i >> 8)};
+        items[i].entry.protocol = msk_bytes_of_text(MSK_PROTOCOL_VERSION);
+        items[i].entry.network = net->network_id;
+        items[i].entry.version = (struct msk_entry_version){NET_EPOCH_MS, NET_EPOCH_MS};
+        assert_int_equal(msk_ed25519_public(secret, &items[i].entry.address.peer_id), 0);
+        assert_int_equal(msk_peer_entry_sign(&items[i], secret), 0);
+    }
+    return (struct msk_catalog_snapshot){{items, count}};
+}
+
+/* A large network is learned whole, in as many exchanges as its size needs; nobody makes us check more at once. */
+static void a_crowd_is_learned_in_several_exchanges(void **state)
+{
+    (void)state;
+    const size_t count = MSK_SYNC_NEWS_MAX + 300;
+    struct net *net = node_alone(NULL);
+    const struct msk_catalog *catalog = &net->places[US].node->catalog;
+    struct msk_catalog_snapshot snapshot = crowd(net, count);
+    fake_send(net, opened(net, MSK_ALPN_SYNC), 0, MSK_TYPE(catalog_snapshot), &snapshot);
+    net_run_for(net, 50);
+    assert_int_equal(catalog->count, MSK_SYNC_NEWS_MAX);
+    assert_int_equal(net_events(net, US, MSK_EVENT_LIMIT_HIT), 1);
+    fake_send(net, opened(net, MSK_ALPN_SYNC), 0, MSK_TYPE(catalog_snapshot), &snapshot);
+    net_run_for(net, 50);
+    assert_int_equal(catalog->count, count);
+    assert_int_equal(net_events(net, US, MSK_EVENT_LIMIT_HIT), 1);
+    free(snapshot.entries.items);
+    net_free(net);
+}
+
 static void a_stream_that_ends_early(void **state)
 {
     (void)state;
@@ -392,6 +454,8 @@ int main(void)
         cmocka_unit_test(too_many_of_one_peer_are_refused),
         cmocka_unit_test(an_undecodable_snapshot_gets_400),
         cmocka_unit_test(one_bad_signature_spoils_the_list),
+        cmocka_unit_test(what_is_known_is_not_checked_again),
+        cmocka_unit_test(a_crowd_is_learned_in_several_exchanges),
         cmocka_unit_test(a_stream_that_ends_early),
         cmocka_unit_test(any_ping_gets_a_fresh_entry),
         cmocka_unit_test(we_speak_first_and_close_at_once),
