@@ -103,14 +103,23 @@ static struct msk_bond *start(struct msk_mesh *mesh, struct msk_now now, struct 
     return dial;
 }
 
+/* What may bring the next dial before its time. */
+static const char *again_when(enum msk_wait wait)
+{
+    return wait == MSK_WAIT_SYNC     ? "after a catalog sync, "
+           : wait == MSK_WAIT_TICKET ? "when its entry or ours changes, "
+                                     : "";
+}
+
 /* `retry_ms` MSK_NEVER: not by time. */
 static void report_failure(const struct msk_mesh *mesh, const struct msk_member *member, bool loud, const char *phrase,
                            uint64_t retry_ms, struct msk_actions *out)
 {
-    char next[48] = "until its entry changes", fault[MSK_TICKET_FAULT_SIZE];
+    char next[80] = "until its entry changes", fault[MSK_TICKET_FAULT_SIZE];
     struct msk_field retry = MSK_F_TEXT("retry_in_ms", NULL);
     if (retry_ms != MSK_NEVER) {
-        snprintf(next, sizeof next, "again in %llu ms", (unsigned long long)retry_ms);
+        snprintf(next, sizeof next, "again %sin %llu ms%s", again_when(member->wait), (unsigned long long)retry_ms,
+                 *again_when(member->wait) ? " at the latest" : "");
         retry = MSK_F_U64("retry_in_ms", retry_ms);
     }
     const struct msk_field fields[] = {MSK_F_DIGEST("peer", &member->peer),

@@ -304,6 +304,29 @@ static void a_stranger_that_lists_the_group_is_quarantined(void **state)
     net_free(scene.net);
 }
 
+/* What the event promises is what happens: the dial follows the sync, not the clock. */
+static void after_401_a_sync_is_awaited(void **state)
+{
+    (void)state;
+    struct scene scene = alone();
+    struct net_conn *conn = dialled(&scene);
+    struct msk_builder sentence;
+    net_close(scene.net, conn, 1, MSK_CLOSE_UNKNOWN_PEER);
+    assert_true(NET_UNTIL(scene.net, 1000, net_events(scene.net, US, MSK_EVENT_DIAL_FAILED) == 1) < 1000);
+    msk_builder_init(&sentence, 1024);
+    msk_event_sentence(&scene.net->places[US].last[MSK_EVENT_DIAL_FAILED], &sentence);
+    assert_non_null(strstr((const char *)sentence.data,
+                           "ended in 401 UnknownPeer, again after a catalog sync, in 12000 ms at the latest"));
+    msk_builder_free(&sentence);
+    net_run_for(scene.net, 20);
+    struct net_conn *sync = last_conn(scene.net, MSK_ALPN_SYNC, US);
+    struct msk_catalog_snapshot snapshot = {{scene.entry, 1}};
+    fake_send(scene.net, sync, 1, MSK_TYPE(catalog_snapshot), &snapshot);
+    net_run_for(scene.net, 100);
+    assert_ptr_not_equal(last_conn(scene.net, MSK_ALPN_GROUPS, US), conn);
+    net_free(scene.net);
+}
+
 /* 401 for ever: one sync, a few dials, then a pause (W-18). */
 static void an_endless_401_is_not_followed(void **state)
 {
@@ -346,6 +369,7 @@ int main(void)
         cmocka_unit_test(waits_double_up_to_15_s),
         cmocka_unit_test(who_leaves_and_never_listed_the_group_is_forgotten_with_its_entry),
         cmocka_unit_test(a_stranger_that_lists_the_group_is_quarantined),
+        cmocka_unit_test(after_401_a_sync_is_awaited),
         cmocka_unit_test(an_endless_401_is_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
