@@ -102,7 +102,7 @@ not_a_key() {
     jq 'del(.d)' good.jwk >public.jwk
     not_a_key "mosaik-keygen: public.jwk: " mosaik-keygen issuer-public public.jwk
     not_a_key "mosaik-keygen: standard input: empty" mosaik-keygen issuer-public </dev/null
-    head -c 1000 /dev/urandom >binary
+    noise 1000 >binary
     not_a_key "mosaik-keygen: binary: " mosaik-keygen issuer-public binary
     head -c 100000 /dev/zero >huge
     not_a_key "mosaik-keygen: huge: larger than 16384 bytes" mosaik-keygen issuer-public huge

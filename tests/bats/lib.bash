@@ -42,6 +42,11 @@ answers() {
     assert_equal "$status" 0
 }
 
+# noise BYTES: any bytes, the same each time
+noise() {
+    perl -e 'srand(7); binmode(STDOUT); syswrite(STDOUT, join "", map { chr(int(rand(256))) } 1 .. shift)' "$1"
+}
+
 # vectors FILE FILTER: what the jq filter says about each case of a vector file, tab separated.
 vectors() {
     jq -r ".cases[] | $2 | @tsv" "$MSK_VECTORS/$1"

@@ -219,7 +219,7 @@ ask() {
     port=$(address_of ada)
     port=${port##*:}
     for size in 0 1 21 1200 1472 9000; do
-        head -c "$size" /dev/urandom >"/dev/udp/127.0.0.1/$port" || true
+        noise "$size" >"/dev/udp/127.0.0.1/$port" || true
     done
     # Looks like a version 1 Initial, and like a version nobody knows.
     printf '\xc0\x00\x00\x00\x01\x08aaaaaaaa\x08bbbbbbbb%01180d' 0 >"/dev/udp/127.0.0.1/$port"

@@ -130,7 +130,7 @@ zeros_validator() { jq --arg key "$ZEROS" '.keys = [{alg: "HS256", key: $key}]' 
     breaks signature '' "$header.$claims.$mark.$mark"
     breaks malformed 'header' "$(printf '["ES256"]' | encode).$claims.$mark"
     breaks malformed 'header' "$(printf '{"alg":7}' | encode).$claims.$mark"
-    run -1 --separate-stderr verify --json < <(head -c 3000 /dev/urandom)
+    run -1 --separate-stderr verify --json < <(noise 3000)
     assert_equal "$(jq -r .reason <<<"$output")" malformed
     run -1 --separate-stderr verify --json < <(printf '%s.%s.' "$header" "$claims" && head -c 100000 /dev/zero | tr '\0' A)
     assert_equal "$(jq -r .reason <<<"$output")" malformed
