@@ -307,7 +307,7 @@ static int introduce(struct inspect_attempt *attempt, struct msk_error *err)
     return 0;
 }
 
-/* What the peer lists helps to explain a refusal; without an answer the explanation is only shorter. */
+/* What the peer lists helps to explain how it ended; without an answer the explanation is only shorter. */
 static void ask_peer(struct inspect_attempt *attempt)
 {
     struct inspect_contact *contact = &attempt->contact;
@@ -329,7 +329,7 @@ static int try_bond(struct inspect_attempt *attempt, struct msk_error *err)
         if (rc == 0 && attempt->introduced)
             rc = greet(attempt, err);
     }
-    if (rc == 0 && attempt->has_code && inspect_wants_peer_entry(attempt->code) && !attempt->peer_entry)
+    if (rc == 0 && inspect_wants_peer_entry(attempt) && !attempt->peer_entry)
         ask_peer(attempt);
     return rc;
 }
@@ -348,7 +348,7 @@ static int print_json(const struct inspect_attempt *attempt, const char *why)
 {
     char group[MSK_DIGEST_TEXT_SIZE], peer[MSK_DIGEST_TEXT_SIZE];
     json_t *code = attempt->has_code ? json_integer((json_int_t)attempt->code) : json_null();
-    return msk_output_json(attempt->run->out,
+    return msk_output_figures(attempt->run->out,
                            json_pack("{s:s, s:o, s:s?, s:s, s:O, s:s, s:s, s:O}", "result",
                                      results[attempt->result].name, "code", code, "name", attempt->name, "why", why,
                                      "steps", attempt->steps, "group_id",

@@ -37,7 +37,7 @@ struct inspect_attempt {
 /* Append the likely cause and what to do about it, in sentences (groups.md 2.4, 2.5). */
 void inspect_explain(const struct inspect_attempt *attempt, struct msk_builder *out);
 
-/* Whether an explanation of this code is better with the peer's own entry at hand. */
-bool inspect_wants_peer_entry(uint64_t code);
+/* Whether an explanation of how it ended is better with the peer's own entry at hand. */
+bool inspect_wants_peer_entry(const struct inspect_attempt *attempt);
 
 #endif

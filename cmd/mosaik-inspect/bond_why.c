@@ -90,22 +90,29 @@ static void invalid_proof(const struct inspect_attempt *attempt, struct msk_buil
                        attempt->by_us ? "the peer's" : "our");
 }
 
-static void not_allowed(const struct inspect_attempt *attempt, struct msk_builder *out)
+/* Which rule an entry breaks; false: none, or it could not be found out. */
+static bool broken_rule(const struct inspect_attempt *attempt, const struct msk_peer_entry *entry,
+                        struct msk_builder *out)
 {
     const struct msk_group_setup *setup = &attempt->setup;
     struct msk_ticket_verdict verdict;
+    if (msk_tickets_check(setup->validator_order, setup->validator_count, entry, msk_now().wall_ms, &verdict) < 0 ||
+        verdict.valid)
+        return false;
+    const char *file = ((const char *const *)attempt->options->group.require_ticket.items)[verdict.validator];
+    msk_builder_printf(out, "The rule that is broken, of validator %zu (%s): %s. ", verdict.validator + 1, file,
+                       verdict.reason);
+    return true;
+}
+
+static void not_allowed(const struct inspect_attempt *attempt, struct msk_builder *out)
+{
     msk_builder_text(out, "The group requires tickets, and the peer does not accept those of this key. ");
-    if (msk_tickets_check(setup->validator_order, setup->validator_count, &attempt->own.entry, msk_now().wall_ms,
-                          &verdict) < 0)
-        return;
-    if (verdict.valid) {
+    if (!broken_rule(attempt, &attempt->own.entry, out)) {
         msk_builder_text(out, "By the validators and the clock here they are good. The peer's clock differs, or it "
                               "goes by an older entry of this key, without the ticket.");
         return;
     }
-    const char *file = ((const char *const *)attempt->options->group.require_ticket.items)[verdict.validator];
-    msk_builder_printf(out, "The rule that is broken, of validator %zu (%s): %s. ", verdict.validator + 1, file,
-                       verdict.reason);
     if (attempt->options->tickets.count == 0)
         msk_builder_text(out, "Give one with --ticket. ");
     if (!attempt->options->target.secret_file)
@@ -168,10 +175,25 @@ static const struct cause *find_cause(uint64_t code)
     return NULL;
 }
 
-bool inspect_wants_peer_entry(uint64_t code)
+bool inspect_wants_peer_entry(const struct inspect_attempt *attempt)
 {
-    const struct cause *cause = find_cause(code);
+    if (attempt->result == INSPECT_BONDED)
+        return attempt->setup.validator_count > 0;
+    const struct cause *cause = attempt->has_code ? find_cause(attempt->code) : NULL;
     return cause && cause->wants_peer_entry;
+}
+
+/* The peer took our tickets; whether a node with these settings would take the peer's is another question. */
+static void judge_peer(const struct inspect_attempt *attempt, struct msk_builder *out)
+{
+    struct msk_builder rule;
+    msk_builder_init(&rule, out->max);
+    if (attempt->peer_entry && broken_rule(attempt, &attempt->peer_entry->entry, &rule)) {
+        msk_builder_text(out, "But it would refuse the peer, with 30403 NotAllowed, as the peer's own entry has no "
+                              "ticket that passes. ");
+        msk_builder_append(out, rule.data, rule.len);
+    }
+    msk_builder_free(&rule);
 }
 
 static void bonded(const struct inspect_attempt *attempt, struct msk_builder *out)
@@ -179,6 +201,7 @@ static void bonded(const struct inspect_attempt *attempt, struct msk_builder *ou
     size_t count = json_array_size(attempt->members);
     msk_builder_text(out, "All that defines the group is the same on both sides: a node with these settings becomes a "
                           "member. ");
+    judge_peer(attempt, out);
     if (count == 0)
         msk_builder_text(out, "The peer has no other bonds.");
     else

@@ -65,9 +65,14 @@ void inspect_end(struct inspect_contact *contact)
     msk_wipe(contact->secret, sizeof contact->secret);
 }
 
+double inspect_ms_of(uint64_t ns)
+{
+    return (double)((ns + 500) / 1000) / 1000;
+}
+
 double inspect_elapsed_ms(const struct inspect_contact *contact)
 {
-    return (double)(msk_now_ns() - contact->started_ns) / NS_PER_MS;
+    return inspect_ms_of(msk_now_ns() - contact->started_ns);
 }
 
 uint64_t inspect_left_ms(const struct inspect_contact *contact)

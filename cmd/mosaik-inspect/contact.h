@@ -29,6 +29,9 @@ struct inspect_contact {
 int inspect_begin(const struct inspect_target *target, struct inspect_contact *contact, struct msk_error *err);
 void inspect_end(struct inspect_contact *contact);
 
+/* A span in milliseconds, to the microsecond: what is printed of times. */
+double inspect_ms_of(uint64_t ns);
+
 /* Milliseconds since the beginning; of the time-out, what is left. */
 double inspect_elapsed_ms(const struct inspect_contact *contact);
 uint64_t inspect_left_ms(const struct inspect_contact *contact);

@@ -7,7 +7,6 @@
 #include "inspect.h"
 #include "wire/peer_entry.h"
 
-#define NS_PER_MS   1e6
 #define LABEL_WIDTH 11
 
 struct options {
@@ -24,8 +23,8 @@ static json_t *handshake_to_json(const struct msk_quic_conn *conn)
     msk_quic_conn_info(conn, &info);
     msk_quic_conn_stats(conn, &stats);
     return json_pack("{s:f, s:f, s:I, s:s, s:s}", "answered_ms",
-                     (double)(info.answered_ns - info.started_ns) / NS_PER_MS, "connected_ms",
-                     (double)(info.connected_ns - info.started_ns) / NS_PER_MS, "rtt_us", (json_int_t)stats.rtt_us,
+                     inspect_ms_of(info.answered_ns - info.started_ns), "connected_ms",
+                     inspect_ms_of(info.connected_ns - info.started_ns), "rtt_us", (json_int_t)stats.rtt_us,
                      "cipher", info.cipher, "group", info.group);
 }
 
@@ -93,7 +92,7 @@ static int answer(const struct msk_run *run, const struct msk_signed_peer_entry 
     json_t *shown = msk_entry_to_json(entry, valid);
     json_t *whole = json_pack("{s:o, s:o}", "entry", shown, "handshake", handshake);
     if (run->out->json || !whole)
-        return msk_output_json(run->out, whole);
+        return msk_output_figures(run->out, whole);
     print_answer(run, &entry->entry.version, shown, handshake);
     json_decref(whole);
     return 0;

@@ -30,15 +30,25 @@ const char *msk_style(const struct msk_output *out, enum msk_style style)
     return out->colour ? sequences[style] : "";
 }
 
-int msk_output_json(const struct msk_output *out, json_t *object)
+static int write_json(const struct msk_output *out, json_t *object, size_t flags)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_ENCODE_ANY | flags) : NULL;
     json_decref(object);
     if (!text)
         return MSK_E_NOMEM;
     fprintf(out->stream, "%s\n", text);
     free(text);
     return 0;
+}
+
+int msk_output_json(const struct msk_output *out, json_t *object)
+{
+    return write_json(out, object, 0);
+}
+
+int msk_output_figures(const struct msk_output *out, json_t *object)
+{
+    return write_json(out, object, JSON_REAL_PRECISION(15));
 }
 
 /* One line on standard error: program, label, text. */

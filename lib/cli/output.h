@@ -26,6 +26,9 @@ const char *msk_style(const struct msk_output *out, enum msk_style style);
  * MSK_E_NOMEM. */
 int msk_output_json(const struct msk_output *out, json_t *object);
 
+/* The same for figures that were measured: 1.9, not the 1.8999999999999999 that a double keeps of it. */
+int msk_output_figures(const struct msk_output *out, json_t *object);
+
 /* "program: warning: ..." on standard error, on one line. */
 void msk_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

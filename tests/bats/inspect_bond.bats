@@ -16,6 +16,7 @@ ended() {
         "$(jq -cn --arg result "$2" --argjson code "$3" --argjson name "$4" --arg steps "$5" '[$result, $code, $name, $steps]')"
     assert_equal "$status" "$1"
     assert_equal "$(jq '[.steps[].at_ms] | . == sort' <<<"$output")" true
+    refute_regex "$output" '"at_ms":[0-9]+\.[0-9]{4}'
 }
 
 why() { jq -r .why <<<"$output"; }
@@ -130,6 +131,13 @@ INTRODUCED="$ATTEMPT refused synced $ATTEMPT"
     ticket good "$(mosaik-keygen peer-id <"$(key_of fay)")" 600
     inspect "${required[@]}" --secret-file fay.key --ticket bad --ticket good
     ended 0 bonded null null "$INTRODUCED bonded departed"
+    assert_regex "$(why)" 'But it would refuse the peer, .* validator 1 \(validator.json\): missing.'
+
+    ticket ada.jwt "$(id_of ada)" 600
+    on ada ticket add ada.jwt
+    inspect "${required[@]}" --secret-file fay.key --ticket good
+    assert_equal "$(jq -r '[.steps[].step] | join(" ")' <<<"$output")" "dial connected handshake_sent bonded departed asked"
+    assert_regex "$(why)" 'becomes a member. The peer has no other bonds.'
 }
 
 # ticket FILE PEER SECONDS: a JWT of issuer.key
