@@ -349,11 +349,11 @@ static int print_json(const struct inspect_attempt *attempt, const char *why)
     char group[MSK_DIGEST_TEXT_SIZE], peer[MSK_DIGEST_TEXT_SIZE];
     json_t *code = attempt->has_code ? json_integer((json_int_t)attempt->code) : json_null();
     return msk_output_figures(attempt->run->out,
-                           json_pack("{s:s, s:o, s:s?, s:s, s:O, s:s, s:s, s:O}", "result",
-                                     results[attempt->result].name, "code", code, "name", attempt->name, "why", why,
-                                     "steps", attempt->steps, "group_id",
-                                     msk_digest_text(&attempt->setup.config.id, group), "peer_id",
-                                     msk_digest_text(&attempt->contact.id, peer), "members", attempt->members));
+                              json_pack("{s:s, s:o, s:s?, s:s, s:O, s:s, s:s, s:O}", "result",
+                                        results[attempt->result].name, "code", code, "name", attempt->name, "why", why,
+                                        "steps", attempt->steps, "group_id",
+                                        msk_digest_text(&attempt->setup.config.id, group), "peer_id",
+                                        msk_digest_text(&attempt->contact.id, peer), "members", attempt->members));
 }
 
 static int answer(const struct inspect_attempt *attempt)

@@ -67,7 +67,8 @@ void inspect_end(struct inspect_contact *contact)
 
 double inspect_ms_of(uint64_t ns)
 {
-    return (double)((ns + 500) / 1000) / 1000;
+    uint64_t us = (ns + 500) / 1000;
+    return (double)us / 1000;
 }
 
 double inspect_elapsed_ms(const struct inspect_contact *contact)

@@ -22,10 +22,9 @@ static json_t *handshake_to_json(const struct msk_quic_conn *conn)
     struct msk_quic_conn_stats stats;
     msk_quic_conn_info(conn, &info);
     msk_quic_conn_stats(conn, &stats);
-    return json_pack("{s:f, s:f, s:I, s:s, s:s}", "answered_ms",
-                     inspect_ms_of(info.answered_ns - info.started_ns), "connected_ms",
-                     inspect_ms_of(info.connected_ns - info.started_ns), "rtt_us", (json_int_t)stats.rtt_us,
-                     "cipher", info.cipher, "group", info.group);
+    return json_pack("{s:f, s:f, s:I, s:s, s:s}", "answered_ms", inspect_ms_of(info.answered_ns - info.started_ns),
+                     "connected_ms", inspect_ms_of(info.connected_ns - info.started_ns), "rtt_us",
+                     (json_int_t)stats.rtt_us, "cipher", info.cipher, "group", info.group);
 }
 
 static const char *text_of(const json_t *object, const char *member)

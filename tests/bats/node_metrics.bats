@@ -62,7 +62,7 @@ figure() {
     assert_equal "$(figure metrics groups_bonds_active)" 0
     assert_equal "$(grep -c "network=\"$(mosaik-keygen network-id test | cut -c 1-10)\"" metrics)" "$(grep -vc '^#' metrics)"
     for name in $(awk '/^# TYPE/ { print $3 }' metrics); do
-        run grep -F "_${name//_/\\_}_" "$root/docs/man/mosaik-formats.5.scd"
+        run grep -F "_${name//_/\\_}_" "$BATS_TEST_DIRNAME/../../docs/man/mosaik-formats.5.scd"
         assert_success
     done
 }
