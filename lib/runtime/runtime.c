@@ -193,6 +193,7 @@ static int watch_signals(struct msk_runtime *runtime, struct msk_error *err)
 {
     static const int numbers[MSK_SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit: the write fails, and the store says so */
     for (size_t i = 0; i < MSK_SIGNAL_COUNT; i++) {
         uv_signal_init(&runtime->loop, &runtime->signals[i]);
         runtime->signals[i].data = runtime;

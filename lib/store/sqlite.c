@@ -192,6 +192,16 @@ static int put_batch(struct msk_sqlite_store *store, const struct msk_store_batc
     return rc;
 }
 
+/* A file that was deleted takes everything, and nobody will ever read it. */
+static int check_in_place(struct msk_sqlite_store *store, struct msk_error *err)
+{
+    int moved = 0;
+    int rc = sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (rc != SQLITE_OK)
+        return msk_sqlite_fail(store->db, rc, err);
+    return moved ? msk_fail(err, MSK_E_IO, "the database was removed, or another one is in its place") : 0;
+}
+
 static int sqlite_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
 {
     struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
@@ -203,7 +213,7 @@ static int sqlite_write(struct msk_store *base, const struct msk_store_batch *ba
         rc = run(store->db, "COMMIT", err);
     if (rc)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
-    return rc;
+    return rc ? rc : check_in_place(store, err);
 }
 
 static int sqlite_name_group(struct msk_store *base, const struct msk_digest *group, const char *alias,

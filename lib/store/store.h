@@ -86,8 +86,9 @@ int msk_store_name_group(struct msk_store *store, const struct msk_digest *group
                          const char *machine, struct msk_error *err);
 
 /* Keep a batch, all or nothing: it is on disk when this returns 0; of two records for one group the later counts.
- * MSK_E_IO (also a full disk), MSK_E_DAMAGED, MSK_E_NOMEM. After a failure it is unknown what the disk holds:
- * nothing that depends on the batch may be sent, and only a new start tells. */
+ * MSK_E_IO (also a full disk, and a database that is no longer in its place), MSK_E_DAMAGED, MSK_E_NOMEM. After a
+ * failure it is unknown what the disk holds: nothing that depends on the batch may be sent, and only a new start tells.
+ */
 int msk_store_write(struct msk_store *store, const struct msk_store_batch *batch, struct msk_error *err);
 
 #endif

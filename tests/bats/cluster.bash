@@ -29,6 +29,8 @@ group_key() { # [NAME]
     echo "$file"
 }
 
+NODE_WITHIN=() # what a node is started by, if anything: it becomes the node
+
 # start_node NAME OPTION...: run it in the background; returns once it listens. Its group is the common one, unless the
 # options say otherwise.
 start_node() {
@@ -50,7 +52,7 @@ launch_node() {
         esac
     done
     rm -f "$name.ready" && mkfifo "$name.ready"
-    mosaik-node run --secret-file "$(key_of "$name")" "${network[@]}" "${group[@]}" --control "$name.sock" \
+    "${NODE_WITHIN[@]}" mosaik-node run --secret-file "$(key_of "$name")" "${network[@]}" "${group[@]}" --control "$name.sock" \
         --events "$name.events" --ready-fd 9 "$@" >"$name.out" 2>"$name.err" 9>"$name.ready" 3>&- &
     echo $! >"$name.pid"
 }

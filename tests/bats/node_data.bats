@@ -144,7 +144,6 @@ cannot_start() {
     mkfifo ready
     (
         ulimit -f 48 # KiB: room for an empty store, not for the votes of many groups
-        trap '' XFSZ
         exec mosaik-node run -s ada.key --network test --group-key-file "$(group_key)" "${FAST[@]}" --data-dir data \
             --control ada.sock --ready-fd 9 >ada.out 2>ada.err 9>ready 3>&-
     ) &

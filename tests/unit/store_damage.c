@@ -230,6 +230,21 @@ static void no_parent_directory(void **state)
     expect_refusal(fixture->directory + 1, &ours, MSK_E_IO, "No such file or directory");
 }
 
+/* What is open goes on working, and would be lost with the process. */
+static void a_database_that_was_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct msk_store *store = open_ours(fixture);
+    struct msk_error err = {0};
+    struct msk_store_record record = {.hard = {.term = 9}};
+    const struct msk_store_batch batch = {.records = &record, .record_count = 1};
+    assert_int_equal(msk_store_write(store, &batch, &err), 0);
+    assert_int_equal(unlink(fixture->database), 0);
+    assert_int_equal(msk_store_write(store, &batch, &err), MSK_E_IO);
+    assert_non_null(strstr(err.text, "was removed"));
+    msk_store_close(store);
+}
+
 static void a_path_too_long(void **state)
 {
     (void)state;
@@ -298,8 +313,9 @@ int main(void)
         TEST(a_vanished_identity), TEST(a_vanished_table),
         TEST(an_altered_term),     TEST(a_forgotten_vote),
         TEST(opened_twice),        TEST(a_file_in_its_place),
-        TEST(no_parent_directory), TEST(a_path_too_long),
-        TEST(an_abandoned_draft),  TEST(no_room_left),
+        TEST(no_parent_directory), TEST(a_database_that_was_removed),
+        TEST(a_path_too_long),     TEST(an_abandoned_draft),
+        TEST(no_room_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
