@@ -70,7 +70,7 @@ static struct msk_raft_message answer_to(uint64_t question, uint64_t term)
 static void one_follower_of_two_is_enough(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     isolate(world, 3);
     query(world, 1, 1);
     expect_ends(world, "");
@@ -85,7 +85,7 @@ static void one_follower_of_two_is_enough(void **state)
 static void one_question_for_all_that_wait(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     for (uint64_t i = 1; i <= 10; i++)
         query(world, 1, i);
     assert_int_equal(world->parcel_count, 2); /* about the first: it was put before the others came */
@@ -100,7 +100,7 @@ static void one_question_for_all_that_wait(void **state)
 static void a_leader_that_does_not_know_its_successor(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     unbond(world, 1, 3);
     world->cut[1][2] = true; /* what 1 says does not arrive, what 2 says does */
     timer_of(world, 2);
@@ -125,7 +125,7 @@ static void a_leader_that_does_not_know_its_successor(void **state)
 static void an_isolated_leader_gives_up(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 5, 5);
+    struct world *world = led_by(&tally, 5, 5);
     for (int i = 3; i <= 5; i++)
         cut_between(world, 1, i);
     query(world, 1, 1);
@@ -143,7 +143,7 @@ static void an_isolated_leader_gives_up(void **state)
 static void a_lost_question_is_repeated(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     query(world, 1, 1);
     lose(world, 1, 2);
     lose(world, 1, 3);
@@ -156,7 +156,7 @@ static void a_lost_question_is_repeated(void **state)
 static void only_an_answer_of_this_term_to_a_later_question_counts(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     query(world, 1, 1);
     deliver(world);
     expect_ends(world, "1 #1 answered at 0;");
@@ -175,7 +175,7 @@ static void only_an_answer_of_this_term_to_a_later_question_counts(void **state)
 static void only_its_leader_is_confirmed(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     struct msk_raft_message question = {.kind = MSK_RAFT_FORWARD,
                                         .forward = {.kind = MSK_FORWARD_QUERY, .query = {MSK_BYTES("", 0), 1}}};
     receive(world, 2, 3, &question);
@@ -213,7 +213,7 @@ static void the_term_is_on_disk_before_it_is_confirmed(void **state)
 static void without_members_nobody_is_asked(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 0);
+    struct world *world = led_by(&tally, 3, 0);
     query(world, 1, 1);
     expect_ends(world, "1 #1 answered at 0;");
     assert_int_equal(world->parcel_count, 0);
@@ -240,7 +240,7 @@ static void members_of_the_reference_acknowledge_an_entry(void **state)
 static void without_an_idle_command_the_next_one_does(void **state)
 {
     (void)state;
-    struct world *world = led_among_others(&msk_machine_opaque);
+    struct world *world = led_among_others(&tally);
     query(world, 1, 1);
     timer_of(world, 1);
     deliver(world);
@@ -330,7 +330,7 @@ static void the_machine_is_waited_for(void **state)
 static void too_many_wait(void **state)
 {
     (void)state;
-    struct world *world = led_by(&msk_machine_opaque, 3, 3);
+    struct world *world = led_by(&tally, 3, 3);
     for (uint64_t i = 0; i <= MSK_REQUESTS_MAX; i++)
         query(world, 1, i);
     expect_ends(world, "1 #4096 refused;");
