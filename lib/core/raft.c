@@ -263,16 +263,22 @@ static bool is_misnamed(const struct msk_raft *raft, struct msk_raft_peer *peer,
     return true;
 }
 
-/* 3.3, step 3. An append names its leader itself; any other message leaves the term without one. */
+/* 3.3, step 3. An append names its leader itself; any other message leaves the term without one. A follower's timer is
+ * only brought forward: else those who cannot win, but stand more often, would keep from standing the reluctant one
+ * that could. Whoever is granted a vote arms it anew. */
 static void follow_term(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                         const struct head *head, bool led, struct msk_actions *out)
 {
     char cause[CAUSE_SIZE], name[MSK_DIGEST_SHORT_SIZE];
+    bool waits = msk_raft_defends(raft) && raft->role == MSK_ROLE_FOLLOWER;
+    uint64_t timer_ms = raft->timer_ms;
     snprintf(cause, sizeof cause, "%s of %s", head->name, msk_digest_short(from, name));
     if (!led)
         msk_raft_lose_leader(raft, "a new term began", out);
     msk_raft_enter_term(raft, head->term, cause, out);
     msk_raft_follow(raft, now, out);
+    if (waits && timer_ms < raft->timer_ms)
+        raft->timer_ms = timer_ms;
 }
 
 /* 3.3, role table, first row. */

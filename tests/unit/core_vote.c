@@ -108,6 +108,22 @@ static void row_2_a_log_behind_ours(void **state)
     world_free(world);
 }
 
+/* Two that cannot win shall not keep from standing the one that can, though it waits longer than they do. */
+static void row_2_a_new_term_does_not_postpone_the_timer(void **state)
+{
+    (void)state;
+    struct world *world = voter(MSK_PREFER_RELUCTANT);
+    uint64_t timer_ms = msk_raft_deadline(raft_of(world, 1));
+    for (uint64_t term = 3; world->now_ms + 2000 < timer_ms; term++) {
+        world->now_ms += 2000;
+        ask(world, 2, term, at(1, 20));
+    }
+    assert_int_equal(msk_raft_deadline(raft_of(world, 1)), timer_ms);
+    ask(world, 3, 100, at(2, 9)); /* granted: now it waits */
+    assert_true(msk_raft_deadline(raft_of(world, 1)) > timer_ms);
+    world_free(world);
+}
+
 static void row_3_a_log_ahead_of_ours(void **state)
 {
     (void)state;
@@ -249,6 +265,7 @@ int main(void)
         cmocka_unit_test(row_1_the_same_candidate_may_ask_again),
         cmocka_unit_test(row_1_a_candidate_has_voted_for_itself),
         cmocka_unit_test(row_2_a_log_behind_ours),
+        cmocka_unit_test(row_2_a_new_term_does_not_postpone_the_timer),
         cmocka_unit_test(row_3_a_log_ahead_of_ours),
         cmocka_unit_test(row_3_arms_the_timer),
         cmocka_unit_test(row_3_is_remembered),
