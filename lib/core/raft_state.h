@@ -61,6 +61,7 @@ struct msk_sync {
     size_t chunk_count;
     uint64_t started_ms, progress_ms, ask_ms; /* ask_ms: what is available is asked again */
     bool stall_reported, has_peer;
+    bool leader_only;       /* entries of two members did not go together */
     struct msk_digest peer; /* whom entries last came from */
 };
 
@@ -313,6 +314,10 @@ uint64_t msk_sync_deadline(const struct msk_raft *raft);
 void msk_sync_stop(struct msk_raft *raft);
 /* Begin again from what is committed; `reason` is reported. */
 void msk_sync_restart(struct msk_raft *raft, struct msk_now now, const char *reason, struct msk_actions *out);
+/* Whether nobody else is asked for entries; what a chunk or request has behind what overlaps with the one before (W-5).
+ */
+bool msk_sync_only_leader(const struct msk_raft *raft);
+uint64_t msk_sync_first_new(const struct msk_raft *raft, struct msk_index_range range);
 /* A chunk's or request's place: what nobody has fetched or is fetching. */
 void msk_sync_schedule(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
 void msk_sync_drain(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);

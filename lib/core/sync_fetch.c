@@ -15,20 +15,43 @@ static uint64_t batch_size(const struct msk_raft *raft)
     return raft->config.sync_batch_size ? raft->config.sync_batch_size : 2000;
 }
 
+/* W-5: all but the first chunk begin with an entry that the one before ends with. Where that is the same, so is all
+ * before it, and what two peers gave is of one history. A batch of one entry has no room for that: then only the leader
+ * is asked, as when peers turned out to differ. */
+static bool overlaps(const struct msk_raft *raft)
+{
+    return msk_raft_defends(raft) && batch_size(raft) > 1;
+}
+
+bool msk_sync_only_leader(const struct msk_raft *raft)
+{
+    return msk_raft_defends(raft) && (raft->sync.leader_only || !overlaps(raft));
+}
+
+uint64_t msk_sync_first_new(const struct msk_raft *raft, struct msk_index_range range)
+{
+    return overlaps(raft) && range.start > raft->sync.from ? range.start + 1 : range.start;
+}
+
 /* The end of what is there, or on its way, at `index`; 0: nothing. */
 static uint64_t covered_to(const struct msk_raft *raft, struct msk_now now, uint64_t index)
 {
     const struct msk_sync *sync = &raft->sync;
     for (size_t i = 0; i < sync->chunk_count; i++)
-        if (sync->chunks[i].range.start <= index && index <= sync->chunks[i].range.end)
+        if (msk_sync_first_new(raft, sync->chunks[i].range) <= index && index <= sync->chunks[i].range.end)
             return sync->chunks[i].range.end;
     for (size_t i = 0; i < raft->peer_count; i++) {
         const struct msk_raft_peer *peer = &raft->peers[i];
-        if (peer->fetching && now.mono_ms - peer->fetch_ms < SLOW_MS && peer->fetch.start <= index &&
-            index <= peer->fetch.end)
+        if (peer->fetching && now.mono_ms - peer->fetch_ms < SLOW_MS &&
+            msk_sync_first_new(raft, peer->fetch) <= index && index <= peer->fetch.end)
             return peer->fetch.end;
     }
     return 0;
+}
+
+static uint64_t end_before(uint64_t next, uint64_t start, uint64_t end)
+{
+    return next > start && next <= end ? next - 1 : end;
 }
 
 /* The end of a hole that begins at `start`: not into what is there already (W-15 c). */
@@ -36,11 +59,10 @@ static uint64_t hole_end(const struct msk_raft *raft, uint64_t start, uint64_t e
 {
     const struct msk_sync *sync = &raft->sync;
     for (size_t i = 0; i < sync->chunk_count; i++)
-        if (sync->chunks[i].range.start > start && sync->chunks[i].range.start <= end)
-            end = sync->chunks[i].range.start - 1;
+        end = end_before(msk_sync_first_new(raft, sync->chunks[i].range), start, end);
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].fetching && raft->peers[i].fetch.start > start && raft->peers[i].fetch.start <= end)
-            end = raft->peers[i].fetch.start - 1;
+        if (raft->peers[i].fetching)
+            end = end_before(msk_sync_first_new(raft, raft->peers[i].fetch), start, end);
     return end;
 }
 
@@ -61,10 +83,11 @@ static bool fetch_from(struct msk_raft *raft, struct msk_now now, struct msk_raf
         start = end + 1;
     if (start > sync->target.index || start < peer->offer.start || start > peer->offer.end)
         return false;
-    end = start - 1 + batch_size(raft);
+    uint64_t first = overlaps(raft) && start > sync->from ? start - 1 : start;
+    end = first - 1 + batch_size(raft);
     end = end > sync->target.index ? sync->target.index : end;
     end = end > peer->offer.end ? peer->offer.end : end;
-    peer->fetch = (struct msk_index_range){start, hole_end(raft, start, end)};
+    peer->fetch = (struct msk_index_range){first, hole_end(raft, start, end)};
     peer->fetching = true;
     peer->fetch_ms = now.mono_ms;
     const struct msk_raft_message message = {
@@ -89,7 +112,7 @@ void msk_sync_schedule(struct msk_raft *raft, struct msk_now now, struct msk_act
         struct msk_raft_peer *peer = &raft->peers[i];
         if (msk_digest_equal(&peer->id, &raft->sync.leader))
             leader = peer;
-        else if (may_fetch(raft, now, peer))
+        else if (!msk_sync_only_leader(raft) && may_fetch(raft, now, peer))
             (void)fetch_from(raft, now, peer, out);
     }
     if (leader && may_fetch(raft, now, leader))

@@ -48,6 +48,7 @@ static void begin(struct msk_raft *raft, struct msk_now now)
     struct msk_sync *sync = &raft->sync;
     msk_sync_stop(raft);
     sync->active = true;
+    sync->leader_only = false;
     sync->from = sync->next = first_to_fetch(raft);
     sync->started_ms = sync->progress_ms = sync->ask_ms = now.mono_ms;
     sync->stall_reported = false;
@@ -92,6 +93,13 @@ static void aim(struct msk_raft *raft, const struct msk_append_entries *append, 
     struct msk_sync *sync = &raft->sync;
     bool continues = sync->has_target && sync->leader_term == append->term &&
                      msk_cursor_compare(end_of_buffer(sync), append->prev) == 0;
+    if (msk_sync_only_leader(raft) &&
+        sync->leader_term != append->term) { /* what the last one gave may not be its own */
+        drop_chunks(sync);
+        forget_offers(raft);
+        sync->next = first_to_fetch(raft);
+        sync->ask_ms = 0;
+    }
     if (!continues && (msk_raft_defends(raft) || !sync->has_target)) {
         msk_log_free(&sync->buffer);
         sync->target = append->prev;
@@ -178,10 +186,11 @@ static void finish(struct msk_raft *raft, struct msk_now now, struct msk_actions
         msk_raft_follower_agreed(raft, &leader, end, commit, true, out);
 }
 
-static struct msk_sync_chunk *next_chunk(struct msk_sync *sync)
+static struct msk_sync_chunk *next_chunk(struct msk_raft *raft)
 {
+    struct msk_sync *sync = &raft->sync;
     for (size_t i = 0; i < sync->chunk_count; i++)
-        if (sync->chunks[i].range.start <= sync->next)
+        if (msk_sync_first_new(raft, sync->chunks[i].range) <= sync->next)
             return &sync->chunks[i];
     return NULL;
 }
@@ -220,9 +229,24 @@ static bool drain_entry(struct msk_raft *raft, struct msk_now now, const struct 
     return true;
 }
 
+/* Its entry before the next one is ours, too. */
+static bool joins(const struct msk_raft *raft, const struct msk_sync_chunk *chunk)
+{
+    uint64_t last = raft->sync.next - 1;
+    return !msk_raft_defends(raft) || last < chunk->range.start || last > chunk->range.end ||
+           msk_raft_holds(raft, last, &chunk->entries[last - chunk->range.start]);
+}
+
+/* Histories of members may differ where nobody declares their number, and what an earlier leader gave need not be the
+ * present one's: from now on only that is asked. */
 static void drain_chunk(struct msk_raft *raft, struct msk_now now, const struct msk_sync_chunk *chunk,
                         struct msk_actions *out)
 {
+    if (!joins(raft, chunk)) {
+        msk_sync_restart(raft, now, "entries of two members do not go together", out);
+        raft->sync.leader_only = true;
+        return;
+    }
     while (raft->sync.active && raft->sync.next <= chunk->range.end &&
            drain_entry(raft, now, &chunk->from, &chunk->entries[raft->sync.next - chunk->range.start], out))
         continue;
@@ -232,7 +256,7 @@ void msk_sync_drain(struct msk_raft *raft, struct msk_now now, struct msk_action
 {
     struct msk_sync *sync = &raft->sync;
     struct msk_sync_chunk *next;
-    while (sync->active && (next = next_chunk(sync))) {
+    while (sync->active && (next = next_chunk(raft))) {
         struct msk_sync_chunk chunk = *next;
         *next = sync->chunks[--sync->chunk_count];
         drain_chunk(raft, now, &chunk, out);

@@ -266,13 +266,79 @@ static void chunks_in_any_order(void **state)
     tell_available(world, 3, 8);
     tell_available(world, 2, 8);
     expect_said(world, 1, 4, "fetch 1..3");
-    expect_said(world, 1, 3, "fetch 4..6");
+    expect_said(world, 1, 3, "fetch 3..5"); /* with the entry before (W-5) */
+    expect_said(world, 1, 2, "fetch 5..7");
+    answer_fetch(world, 1, 2, 5, 7, 1, 3);
     expect_said(world, 1, 2, "fetch 7..8");
-    answer_fetch(world, 1, 2, 7, 8, 1, 2);
-    answer_fetch(world, 1, 3, 4, 6, 1, 3);
+    answer_fetch(world, 1, 3, 3, 5, 1, 3);
     expect_terms(world, 1, "", 0);
     answer_fetch(world, 1, 4, 1, 3, 1, 3);
+    expect_terms(world, 1, "1111111", 0);
+    answer_fetch(world, 1, 2, 7, 8, 1, 2);
     expect_terms(world, 1, "11111111", 8);
+    world_free(world);
+}
+
+/* W-5: where the histories of two members differ, what they gave is not put together. */
+static void chunks_of_two_histories(void **state)
+{
+    (void)state;
+    struct world *world = world_new(4, 0);
+    world->config.sync_batch_size = 3;
+    begin_in_term(world, 5);
+    start(world, 1);
+    for (int i = 2; i <= 4; i++)
+        bond_one_way(world, 1, i);
+    struct msk_raft_message message = append(world, 2, 5, at(2, 5), 5);
+    receive(world, 1, 2, &message);
+    tell_available(world, 4, 5);
+    tell_available(world, 3, 5);
+    for (int i = 2; i <= 4; i++)
+        lose(world, 1, i);
+    answer_fetch(world, 1, 4, 1, 3, 1, 3);
+    expect(world, "1 leader of term 5 is 2\n");
+    answer_fetch(world, 1, 3, 3, 5, 2, 3); /* its entry 3 is another one */
+    expect(world, "1 fetches again from 1: entries of two members do not go together\n");
+    receive(world, 1, 2, &message);
+    for (int i = 2; i <= 4; i++) {
+        lose(world, 1, i);
+        tell_available(world, i, 5);
+    }
+    expect_said(world, 1, 2, "fetch 1..3");
+    expect_said(world, 1, 3, "");
+    expect_said(world, 1, 4, "");
+    answer_fetch(world, 1, 2, 1, 3, 2, 3);
+    answer_fetch(world, 1, 2, 3, 5, 2, 3);
+    expect_terms(world, 1, "22222", 5);
+    world_free(world);
+}
+
+/* A batch of one entry has no room for the one before: only the leader is asked, each leader from the start. */
+static void batches_of_one_entry(void **state)
+{
+    (void)state;
+    struct world *world = world_new(4, 0);
+    world->config.sync_batch_size = 1;
+    begin_in_term(world, 5);
+    start(world, 1);
+    for (int i = 2; i <= 4; i++)
+        bond_one_way(world, 1, i);
+    struct msk_raft_message message = append(world, 2, 5, at(2, 3), 3);
+    receive(world, 1, 2, &message);
+    for (int i = 2; i <= 4; i++) {
+        lose(world, 1, i);
+        tell_available(world, i, 3);
+    }
+    expect_said(world, 1, 3, "");
+    answer_fetch(world, 1, 2, 1, 1, 1, 1);
+    answer_fetch(world, 1, 2, 2, 2, 1, 1);
+    expect_terms(world, 1, "11", 0);
+    message = append(world, 3, 6, at(2, 3), 3);
+    receive(world, 1, 3, &message);
+    for (int i = 2; i <= 4; i++)
+        lose(world, 1, i);
+    tell_available(world, 3, 3);
+    expect_said(world, 1, 3, "fetch 1..1");
     world_free(world);
 }
 
@@ -306,8 +372,8 @@ static void another_append_is_another_target(void **state)
     receive(world, 1, 3, &message);
     answer_fetch(world, 1, 4, 1, 4, 1, 4);
     expect_terms(world, 1, "1111", 0);
-    expect_said(world, 1, 4, "fetch 5..6");
-    answer_fetch(world, 1, 4, 5, 6, 1, 2);
+    expect_said(world, 1, 4, "fetch 4..6");
+    answer_fetch(world, 1, 4, 4, 6, 1, 3);
     expect_terms(world, 1, "111111", 6);
     world_free(world);
 }
@@ -404,7 +470,7 @@ static void it_never_waits_for_ever(void **state)
     receive(world, 1, 2, &message);
     expect_said(world, 1, 3, "ask"); /* at once */
     tell_available(world, 3, 6);
-    expect_said(world, 1, 3, "fetch 5..6");
+    expect_said(world, 1, 3, "fetch 4..6");
     world_free(world);
 }
 
@@ -614,6 +680,8 @@ int main(void)
         cmocka_unit_test(long_entries_come_in_several_answers),
         cmocka_unit_test(it_asks_everybody_and_fetches_from_the_leader_last),
         cmocka_unit_test(chunks_in_any_order),
+        cmocka_unit_test(chunks_of_two_histories),
+        cmocka_unit_test(batches_of_one_entry),
         cmocka_unit_test(new_entries_wait_in_the_buffer),
         cmocka_unit_test(another_append_is_another_target),
         cmocka_unit_test(a_divergent_tail_is_replaced),
