@@ -50,27 +50,27 @@ static bool lacks_committed(const struct msk_raft *raft, const struct msk_append
     return false;
 }
 
-/* Its log is longer than what is committed here and differs from that: nobody can vote it out (W-2, W-3). */
-static bool is_forked(const struct msk_raft *raft, const struct msk_append_entries *append)
-{
-    return end_of(append).index >= raft->committed.index;
-}
-
-/* It gets no answer and nothing is cut. Where our log is ahead of its own we stand at once: it will abstain, and those
- * who are up to date will grant. Where its log is ahead nobody can vote it out. */
+/* It gets no answer and nothing is cut. We stand at once: where our log is ahead of its own it will abstain, and
+ * whoever has our history will grant. When that did not help, nobody could vote it out, and the histories differ for
+ * good (W-2, W-3). */
 static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                           const struct msk_append_entries *append, struct msk_actions *out)
 {
     struct msk_cursor theirs = end_of(append);
     bool ahead = msk_cursor_compare(msk_log_last(&raft->log), theirs) > 0;
-    bool was_followed = raft->leader_term == raft->hard.term;
+    bool was_followed = raft->leader_term == raft->hard.term,
+         stood = raft->refuses && raft->refused_term < append->term;
     msk_raft_lose_leader(raft, was_followed ? "it lacks committed entries" : "a new term began", out);
     raft->online = false;
-    if (!ahead && append->leader_commit > 0 && is_forked(raft, append)) {
+    if (!ahead && append->leader_commit > 0 && stood) {
         msk_raft_forked(raft, now, from, theirs, out);
         return;
     }
-    if (!ahead || raft->config.preference == MSK_PREFER_OBSERVER)
+    if (!raft->refuses)
+        raft->refused_term = append->term;
+    raft->refuses = true;
+    raft->refused = *from;
+    if (raft->config.preference == MSK_PREFER_OBSERVER)
         msk_raft_arm_follower(raft, now);
     else if (!raft->fork_reported)
         msk_raft_arm(raft, now, msk_random_below(&raft->random, REVOLT_DELAY_MAX_MS));
@@ -143,7 +143,7 @@ void msk_raft_follower_agreed(struct msk_raft *raft, const struct msk_digest *le
 {
     uint64_t commit = leader_commit < index ? leader_commit : index;
     raft->online = true;
-    raft->lagging = false;
+    raft->lagging = raft->refuses = false;
     if (waits)
         acknowledge(raft, leader, index, out);
     if (commit > raft->committed.index)

@@ -60,7 +60,7 @@ void msk_raft_lead(struct msk_raft *raft, struct msk_now now, struct msk_actions
     raft->sent = raft->lead_from = raft->log.count;
     raft->proof.open = raft->proof.fails = false;
     raft->online = true;
-    raft->lagging = false;
+    raft->lagging = raft->refuses = false;
     msk_raft_set_role(raft, MSK_ROLE_LEADER, out);
     msk_raft_publish_leader(raft, &raft->config.self, out);
     if (msk_raft_defends(raft))

@@ -149,8 +149,11 @@ struct msk_raft {
     uint64_t lead_from;     /* leader: our log ended here when we were elected */
     bool halted;            /* its committed entries are not the group's (W-3) */
 
-    bool lagging;   /* follower: the leader's last append did not fit our log (W-12) */
-    bool held_back; /* it would stand but hears too few members; their return arms the timer (W-2) */
+    bool lagging; /* follower: the leader's last append did not fit our log (W-12) */
+    bool refuses; /* a leader without entries committed here was not followed, nor any other since (W-2): */
+    struct msk_digest refused;
+    uint64_t refused_term; /* the first one's */
+    bool held_back;        /* it would stand but hears too few members; their return arms the timer (W-2) */
     bool fork_reported, rival_reported; /* in this term */
 
     uint64_t own_vote_record; /* our own vote counts once this record is on disk (W-6) */

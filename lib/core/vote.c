@@ -3,11 +3,12 @@
 
 #include "core/raft_state.h"
 
-#define REASON_SIZE 160
+#define REASON_SIZE   160
+#define REFUSED_TERMS 3 /* so many terms later a refused leader may have our vote */
 
 struct answer {
     enum msk_vote vote;
-    unsigned row; /* of the table in 3.5 */
+    unsigned row; /* of the table in 3.5; 0: none of them */
     char reason[REASON_SIZE];
 };
 
@@ -41,6 +42,14 @@ static void explain_logs(struct answer *answer, struct msk_cursor theirs, const 
              relation, ours.term, ours.index);
 }
 
+/* W-2: a leader that we refused shall not come back at once with our abstention. Not for ever: others may have to have
+ * it. */
+static bool is_refused(const struct msk_raft *raft, const struct msk_digest *from)
+{
+    return raft->refuses && raft->hard.term - raft->refused_term <= REFUSED_TERMS &&
+           msk_digest_equal(&raft->refused, from);
+}
+
 /* groups.md 3.5, rows 1-5: how we answer a request for our vote in our present term. */
 static struct answer answer_vote(const struct msk_raft *raft, const struct msk_digest *from, struct msk_cursor theirs)
 {
@@ -50,6 +59,8 @@ static struct answer answer_vote(const struct msk_raft *raft, const struct msk_d
     if (raft->hard.has_vote && !msk_digest_equal(&raft->hard.vote, from)) {
         answer = (struct answer){MSK_VOTE_DENIED, 1, ""};
         explain_earlier_vote(raft, &answer);
+    } else if (is_refused(raft, from)) {
+        answer = (struct answer){MSK_VOTE_DENIED, 0, "it lacks entries committed here"};
     } else if (order < 0) {
         answer = (struct answer){MSK_VOTE_DENIED, 2, ""};
         explain_logs(&answer, theirs, "behind", ours);
