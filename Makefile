@@ -79,13 +79,15 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(call upto,$(fir
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call unit,$(t))))
 
-# ---- the simulator: whole nodes in virtual time, from seeds (SIM_ARGS: --seed N --runs N --reference --safe)
-$(BUILD)/unit/core_simulator: $(BUILD)/tests/sim/simulator.o $(call archives,$(call upto,core))
+# ---- the simulator: whole nodes in virtual time, from seeds and scenarios (docs/simulator.md). SECONDS: random seeds
+# for so long; SIM_ARGS: --mode NAME --seed N --runs N --lines N, --scenario FILE
+sim_remembers = -Wl,--wrap=msk_ed25519_is_point -Wl,--wrap=msk_ed25519_verify
+$(BUILD)/unit/core_simulator: $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/sim/*.c))) $(call archives,$(call upto,core))
 	@mkdir -p $(@D)
-	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) -o $@ $^ -lcmocka $(call libs,$(call upto,core)))
+	$(call run,LINK,$(CC) $(MSK_CFLAGS) $(MSK_LDFLAGS) $(sim_remembers) -o $@ $^ -lcmocka $(call libs,$(call upto,core)))
 
 sim: setup-test $(BUILD)/unit/core_simulator
-	$(BUILD)/unit/core_simulator $(SIM_ARGS)
+	$(BUILD)/unit/core_simulator $(if $(SECONDS),--seconds $(SECONDS)) $(SIM_ARGS)
 
 # ---- tests
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%) $(BUILD)/unit/core_simulator

@@ -1,88 +1,199 @@
-/* Whole groups of whole nodes through random trouble, in virtual time: partitions, stalled links, pauses, crashes that
- * lose what was not on disk. What must always hold is checked all the time (groups.md 7).
+/* Whole groups of whole nodes through random trouble, in virtual time, and through scenarios; docs/simulator.md.
  *
- *   core_simulator [--seed N] [--runs N] [--reference | --safe]
- *
- * A failure names its seed; `--seed N --runs 1` repeats that life exactly, NODE_NET_TRACE=1 tells what happens in it.
- * With --reference the members follow the reference's rules only, and the run succeeds when the weaknesses W-1, W-2,
- * W-4, W-7 and W-8 have all shown themselves; --safe runs the others only; without either both are run. */
+ * Without options: the fixed seeds of every mode, as `make check` runs them. */
 #include <getopt.h>
+#include <time.h>
 
-#include "life.h"
+#include "campaign.h"
 
-#define RUNS_DEFAULT 100
+#define MODES_MAX 8
+#define SEED_MAX  1000000000 /* of random ones: short enough to be typed */
 
-static uint64_t first_seed = 1, runs = RUNS_DEFAULT;
-
-static void nothing_bad_ever_happens(void **state)
+static int usage(void)
 {
-    struct life_counts counts = {0};
-    (void)state;
-    for (uint64_t seed = first_seed; seed < first_seed + runs; seed++) {
-        static struct life life;
-        life_begin(&life, seed, false);
-        life_trouble(&life);
-        life_recover(&life);
-        life_end(&life, &counts);
-        if (life.broken[0])
-            fail_msg("seed %llu: %s", (unsigned long long)seed, life.broken);
+    fprintf(stderr, "usage: core_simulator [--mode NAME] [--seed N] [--runs N] [--seconds N] [--lines N]\n");
+    for (const struct life_mode *mode = life_modes; mode->name; mode++)
+        fprintf(stderr, "  %-10s %s\n", mode->name, mode->summary);
+    return 2;
+}
+
+struct options {
+    const struct life_mode *mode; /* NULL: all of them */
+    uint64_t seed, runs, seconds;
+    size_t lines;
+};
+
+static bool read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option table[] = {
+        {"mode", required_argument, NULL, 'm'},  {"seed", required_argument, NULL, 's'},
+        {"runs", required_argument, NULL, 'r'},  {"seconds", required_argument, NULL, 't'},
+        {"lines", required_argument, NULL, 'l'}, {0}};
+    *options = (struct options){.lines = CAMPAIGN_LINES};
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
+        if (option == 'm')
+            options->mode = life_mode_find(optarg);
+        if (option == '?' || (option == 'm' && !options->mode))
+            return false;
+        *(option == 's'   ? &options->seed
+          : option == 'r' ? &options->runs
+          : option == 't' ? &options->seconds
+                          : &number) = number;
+        if (option == 'l')
+            options->lines = (size_t)number;
     }
-    print_message(
-        "%u elections, %u commits, %u commands acknowledged, %u lost or unknown, %u strong reads, %u crashes\n",
-        counts.elections, counts.commits, counts.acknowledged, counts.uncertain, counts.reads, counts.crashes);
-    assert_true(counts.acknowledged > runs); /* the lives are not empty */
-    assert_true(counts.reads > runs);
+    return true;
+}
+
+static uint64_t finish(const struct campaign *campaign)
+{
+    bool seeks = campaign->mode->rules == LIFE_REFERENCE;
+    campaign_print(campaign);
+    for (int i = 0; seeks && i < LIFE_WEAKNESSES; i++)
+        printf("  %s: %s %llu\n", life_weakness_names[i], campaign->found_by[i] ? "seed" : "not found",
+               (unsigned long long)campaign->found_by[i]);
+    return campaign->failures;
+}
+
+/* ---- for people: seeds from one on, or random ones for some time */
+
+static uint64_t live_some(const struct options *options, const struct life_mode *mode)
+{
+    struct campaign campaign = {.mode = mode};
+    uint64_t first = options->seed ? options->seed : 1, runs = options->runs ? options->runs : options->seed ? 1 : 100;
+    for (uint64_t seed = first; seed < first + runs; seed++)
+        campaign_live(&campaign, seed, options->lines);
+    return finish(&campaign);
+}
+
+static uint64_t live_for(const struct options *options)
+{
+    struct campaign campaigns[MODES_MAX];
+    size_t count = 0;
+    uint64_t failures = 0, seed = (uint64_t)time(NULL) * 1000003;
+    time_t end = time(NULL) + (time_t)options->seconds;
+    for (const struct life_mode *mode = life_modes; mode->name; mode++)
+        if (!options->mode || mode == options->mode)
+            campaigns[count++] = (struct campaign){.mode = mode};
+    while (time(NULL) < end)
+        for (size_t i = 0; i < count && time(NULL) < end; i++)
+            campaign_live(&campaigns[i], seed++ % SEED_MAX + 1, options->lines);
+    for (size_t i = 0; i < count; i++)
+        failures += finish(&campaigns[i]);
+    return failures;
+}
+
+/* ---- `make check`: the fixed seeds of every mode. They are lived before cmocka runs, whose tests tell of them. */
+
+static struct campaign fixed[MODES_MAX];
+
+static struct campaign *fixed_campaign(const char *name)
+{
+    struct campaign *campaign = fixed;
+    while (strcmp(campaign->mode->name, name) != 0)
+        campaign++;
+    return campaign;
+}
+
+static void live_fixed_seeds(void)
+{
+    for (size_t i = 0; life_modes[i].name; i++) {
+        struct campaign *campaign = &fixed[i];
+        campaign->mode = &life_modes[i];
+        for (uint64_t seed = 1; seed <= campaign->mode->fixed_seeds && !campaign_found_all(campaign); seed++)
+            campaign_live(campaign, seed, CAMPAIGN_LINES);
+        for (const uint64_t *seed = campaign->mode->regressions; *seed; seed++)
+            campaign_live(campaign, *seed, CAMPAIGN_LINES);
+        finish(campaign);
+    }
+}
+
+/* Nothing breaks; and the lives are not empty. */
+static void expect_nothing_broken(const char *name)
+{
+    const struct campaign *campaign = fixed_campaign(name);
+    assert_int_equal(campaign->failures, 0);
+    assert_true(campaign->counts.acknowledged > 10 * campaign->lives);
+    assert_true(campaign->counts.reads > campaign->lives);
+    assert_true(campaign->counts.faults > 10 * campaign->lives);
+}
+
+static void members_never_part(void **state)
+{
+    (void)state;
+    expect_nothing_broken("members");
+    assert_int_equal(fixed_campaign("members")->counts.halts, 0);
+}
+
+static void stock_members_part_only_with_a_word(void **state)
+{
+    (void)state;
+    expect_nothing_broken("stock");
+    assert_true(fixed_campaign("stock")->counts.halts > 0); /* they do part */
+}
+
+static void members_that_resync_agree_in_the_end(void **state)
+{
+    (void)state;
+    expect_nothing_broken("resync");
+    assert_true(fixed_campaign("resync")->counts.resyncs > 0);
+}
+
+static void slowness_alone_loses_nothing(void **state)
+{
+    (void)state;
+    expect_nothing_broken("calm");
+}
+
+static void ours_keep_their_word_among_the_reference(void **state)
+{
+    (void)state;
+    expect_nothing_broken("mixed");
 }
 
 static void the_reference_is_found_out(void **state)
 {
-    struct life_counts counts = {0};
-    uint64_t found_by[LIFE_WEAKNESSES] = {0};
-    (void)state;
-    for (uint64_t seed = first_seed; seed < first_seed + runs; seed++) {
-        static struct life life;
-        life_begin(&life, seed, true);
-        life_trouble(&life);
-        for (int i = 0; i < LIFE_WEAKNESSES; i++)
-            if (life.weaknesses[i] && !found_by[i])
-                found_by[i] = seed;
-        life_end(&life, &counts);
+    const int *weakness = *state;
+    if (!fixed_campaign("reference")->found_by[*weakness])
+        fail_msg("%s: not within %d seeds", life_weakness_names[*weakness], (int)fixed_campaign("reference")->lives);
+}
+
+static int check(void)
+{
+    static int weaknesses[LIFE_WEAKNESSES] = {LIFE_W1, LIFE_W2, LIFE_W4, LIFE_W7, LIFE_W8};
+#define FOUND(weakness)                                                                                               \
+    {                                                                                                                 \
+        "the_reference_is_found_out_" #weakness, the_reference_is_found_out, NULL, NULL, &weaknesses[LIFE_##weakness] \
     }
-    for (int i = 0; i < LIFE_WEAKNESSES; i++)
-        print_message("%s: %s %llu\n", life_weakness_names[i], found_by[i] ? "seed" : "not within seeds up to",
-                      (unsigned long long)(found_by[i] ? found_by[i] : first_seed + runs - 1));
-    for (int i = 0; i < LIFE_WEAKNESSES; i++)
-        assert_int_not_equal(found_by[i], 0);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_never_part),
+        cmocka_unit_test(stock_members_part_only_with_a_word),
+        cmocka_unit_test(members_that_resync_agree_in_the_end),
+        cmocka_unit_test(slowness_alone_loses_nothing),
+        cmocka_unit_test(ours_keep_their_word_among_the_reference),
+        FOUND(W1),
+        FOUND(W2),
+        FOUND(W4),
+        FOUND(W7),
+        FOUND(W8),
+    };
+    live_fixed_seeds();
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-                                            {"runs", required_argument, NULL, 'r'},
-                                            {"reference", no_argument, NULL, 'f'},
-                                            {"safe", no_argument, NULL, 'a'},
-                                            {0}};
-    bool reference = true, safe = true;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        switch (option) {
-        case 's':
-            first_seed = strtoull(optarg, NULL, 10);
-            break;
-        case 'r':
-            runs = strtoull(optarg, NULL, 10);
-            break;
-        case 'f':
-            safe = false;
-            break;
-        case 'a':
-            reference = false;
-            break;
-        default:
-            fprintf(stderr, "usage: core_simulator [--seed N] [--runs N] [--reference | --safe]\n");
-            return 2;
-        }
-    const struct CMUnitTest safe_lives[] = {cmocka_unit_test(nothing_bad_ever_happens)};
-    const struct CMUnitTest reference_lives[] = {cmocka_unit_test(the_reference_is_found_out)};
-    int failed = safe ? cmocka_run_group_tests(safe_lives, NULL, NULL) : 0;
-    return failed + (reference ? cmocka_run_group_tests(reference_lives, NULL, NULL) : 0);
+    struct options options;
+    uint64_t failures = 0;
+    if (argc == 1)
+        return check();
+    if (!read_options(argc, argv, &options))
+        return usage();
+    if (options.seconds)
+        return live_for(&options) > 0;
+    for (const struct life_mode *mode = life_modes; mode->name; mode++)
+        if (!options.mode || mode == options.mode)
+            failures += live_some(&options, mode);
+    return failures > 0;
 }

@@ -6,7 +6,7 @@
 #ifndef MSK_TESTS_NODE_NET_H
 #define MSK_TESTS_NODE_NET_H
 
-#include "node_places.h"
+#include "node_disk.h"
 
 static inline void net_run(struct net *net, uint64_t until_ms);
 static inline void net_execute(struct net *net, int place);
@@ -54,25 +54,16 @@ static inline void net_start(struct net *net, int number, const int *bootstrap)
     net_execute(net, number);
 }
 
-static inline int net_load(void *context, struct msk_log *log, struct msk_error *err)
-{
-    const struct net_place *place = context;
-    (void)err;
-    for (uint64_t index = 1; index <= place->disk_log.count;) {
-        struct msk_bytes part;
-        uint64_t count = msk_log_encoded(&place->disk_log, index, place->disk_log.count, &part);
-        assert_int_equal(msk_log_append_encoded(log, part, count), 0);
-        index += count;
-    }
-    return 0;
-}
-
 static inline void net_join(struct net *net, int number, const struct msk_group_config *config)
 {
     struct net_place *place = &net->places[number];
     struct msk_error err = {0};
-    struct msk_saved saved = {
-        .hard = place->disk, .committed = place->disk_committed, .load = net_load, .context = place};
+    struct msk_saved saved = {.hard = place->disk,
+                              .committed = place->disk_committed,
+                              .snapshot_at = place->disk_snapshot_at,
+                              .snapshot = MSK_BYTES(place->disk_snapshot, place->disk_snapshot_len),
+                              .load = net_load,
+                              .context = place};
     int rc = msk_node_join(place->node, net_now(net, number), config, &saved, &place->actions, &err);
     if (rc < 0)
         fail_msg("join: %s", err.text);
@@ -176,14 +167,8 @@ static inline void net_do(struct net *net, int number, struct msk_action *action
         break;
     case MSK_ACTION_PERSIST:
     case MSK_ACTION_APPEND:
-        assert_true(place->record_count < NET_RECORDS_MAX);
-        place->record_due_ms[place->record_count] = net->now_ms + net->disk_ms;
-        place->records[place->record_count++] = *action;
-        if (action->kind == MSK_ACTION_APPEND)
-            action->append.data = NULL;
-        break;
     case MSK_ACTION_SNAPSHOT:
-        fail_msg("nobody asked for a snapshot");
+        net_write(net, place, action);
         break;
     case MSK_ACTION_REPLY:
         if (net->replied)
@@ -221,22 +206,6 @@ static inline void net_execute(struct net *net, int number)
         net_do(net, number, &list.items[i]);
     assert_int_equal(list.error, 0);
     msk_actions_free(&list);
-}
-
-static inline void net_store(struct net_place *place, struct msk_action *record)
-{
-    if (record->kind == MSK_ACTION_PERSIST) {
-        place->disk = record->persist.hard;
-        place->on_disk = record->persist.sequence;
-        return;
-    }
-    struct msk_bytes entries = MSK_BYTES(record->append.data, record->append.len);
-    assert_true(record->append.first <= place->disk_log.count + 1);
-    msk_log_truncate(&place->disk_log, record->append.first);
-    assert_int_equal(msk_log_append_encoded(&place->disk_log, entries, record->append.count), 0);
-    place->disk_committed = record->append.committed;
-    place->on_disk = record->append.sequence;
-    msk_free(record->append.data);
 }
 
 /* Everything that is due reaches the disk, in one transaction. */
@@ -285,7 +254,8 @@ static inline void net_step_opening(struct net *net, struct net_conn *conn)
         conn->opening = false;
         net_tell_closed(net, conn, 0, MSK_CLOSED_TRANSPORT, 0);
     } else if (net_reachable(net, from, to) && !net->cut[to][from]) {
-        conn->open_ms = net->now_ms + net_transit(net) + net_transit(net);
+        conn->open_ms =
+            net->now_ms + net_transit(net) + net_transit(net) + net->slow_ms[from][to] + net->slow_ms[to][from];
     } else {
         conn->try_ms = net->now_ms + conn->wait_ms;
         conn->wait_ms *= 2;
@@ -321,7 +291,8 @@ static inline void net_deliver(struct net *net, struct net_conn *conn, int end)
         here->told = true;
         net_tell_closed(net, conn, 1 - end, MSK_CLOSED_TRANSPORT, 0);
     } else if (parcel->is_close) {
-        net_tell_closed(net, conn, end, MSK_CLOSED_PEER, parcel->code);
+        bool broke = parcel->code == NET_CODE_TRANSPORT;
+        net_tell_closed(net, conn, end, broke ? MSK_CLOSED_TRANSPORT : MSK_CLOSED_PEER, broke ? 0 : parcel->code);
     } else if (place->faked) {
         if (here->frame_count < NET_FRAMES_MAX) {
             here->frames[here->frame_count].data = memcpy(malloc(parcel->len + 1), parcel->data, parcel->len);
@@ -372,7 +343,7 @@ static inline uint64_t net_next(const struct net *net)
     for (int i = 1; i <= NET_PLACES_MAX; i++) {
         const struct net_place *place = &net->places[i];
         if (place->node && !place->paused)
-            next = net_min(next, msk_node_deadline(place->node));
+            next = net_min(next, net_when(place, msk_node_deadline(place->node)));
         if (place->node && place->record_count && !place->paused)
             next = net_min(next, place->record_due_ms[0]);
         if (place->faked && place->fake.due_ms)
@@ -399,7 +370,7 @@ static inline void net_step(struct net *net)
             continue;
         while (place->node && place->record_count && place->record_due_ms[0] <= net->now_ms)
             net_disk_done(net, i);
-        if (place->node && msk_node_deadline(place->node) <= net->now_ms) {
+        if (place->node && msk_node_deadline(place->node) <= net_now(net, i).mono_ms) {
             net->wakeups++;
             net_enter(net);
             msk_node_tick(place->node, net_now(net, i), &place->actions);
@@ -449,6 +420,23 @@ static inline void net_run_for(struct net *net, uint64_t ms)
 static inline void net_cut(struct net *net, int a, int b, bool on)
 {
     net->cut[a][b] = net->cut[b][a] = on;
+}
+
+/* Whatever connects the two is lost with all that is on its way, as when a middlebox forgets it. Each end notices
+ * within `notice_ms`. */
+static inline void net_break(struct net *net, int a, int b, uint64_t notice_ms)
+{
+    for (size_t i = 0; i < net->conn_count; i++) {
+        struct net_conn *conn = net->conns[i];
+        int from = conn->ends[0].place, to = conn->ends[1].place;
+        if (!conn->open || !((from == a && to == b) || (from == b && to == a)))
+            continue;
+        for (int e = 0; e < 2; e++) {
+            net_clear_inbox(&conn->ends[e]);
+            net_post(net, conn, 1 - e, MSK_BYTES("", 0), true, NET_CODE_TRANSPORT);
+            conn->ends[e].inbox->due_ms += msk_random_below(&net->random, notice_ms + 1);
+        }
+    }
 }
 
 /* The process is gone without a word. */

@@ -88,11 +88,17 @@ struct net_place {
     /* what is on the disk, of one group; the records on their way there, and when each arrives */
     struct msk_hard_state disk;
     struct msk_log disk_log;
-    struct msk_cursor disk_committed;
+    struct msk_cursor disk_committed, disk_snapshot_at;
+    uint8_t *disk_snapshot;
+    size_t disk_snapshot_len;
+    uint64_t disk_stall_ms; /* besides what every disk takes */
     struct msk_action records[NET_RECORDS_MAX];
     uint64_t record_due_ms[NET_RECORDS_MAX];
     size_t record_count;
-    int64_t clock_skew_ms;
+    int64_t clock_skew_ms; /* of its wall clock */
+    /* Its monotonic clock: what it showed when its rate was set, and when that was. */
+    uint64_t clock_mono_ms, clock_since_ms;
+    uint32_t clock_ppm;     /* a million: a second is a second; 0: it stands still */
     uint64_t generation_ms; /* started at */
     unsigned events[MSK_EVENT_COUNT];
     struct msk_event last[MSK_EVENT_COUNT];
@@ -104,7 +110,8 @@ struct net {
     struct net_place places[NET_PLACES_MAX + 1];
     struct net_conn *conns[NET_CONNS_MAX];
     size_t conn_count;
-    bool cut[NET_PLACES_MAX + 1][NET_PLACES_MAX + 1];
+    bool cut[NET_PLACES_MAX + 1][NET_PLACES_MAX + 1];         /* one way: nothing from a reaches b */
+    uint64_t slow_ms[NET_PLACES_MAX + 1][NET_PLACES_MAX + 1]; /* the same way takes so much longer */
     uint64_t now_ms, seed;
     uint64_t delay_ms, jitter_ms, disk_ms;
     double loss; /* probability that a first packet is lost and comes a retransmission later */
@@ -123,10 +130,34 @@ struct net {
     size_t entry_count;
 };
 
-static inline struct msk_now net_now(const struct net *net, int place)
+#define NET_CLOCK_PPM 1000000
+
+static inline struct msk_now net_now(const struct net *net, int number)
 {
-    return (struct msk_now){.mono_ms = net->now_ms,
-                            .wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms + net->places[place].clock_skew_ms};
+    const struct net_place *place = &net->places[number];
+    uint64_t passed_ms = (net->now_ms - place->clock_since_ms) * place->clock_ppm / NET_CLOCK_PPM;
+    return (struct msk_now){.mono_ms = place->clock_mono_ms + passed_ms,
+                            .wall_ms = NET_EPOCH_MS + (int64_t)net->now_ms + place->clock_skew_ms};
+}
+
+/* From now on its monotonic clock runs at another rate. */
+static inline void net_set_rate(struct net *net, int number, uint32_t ppm)
+{
+    struct net_place *place = &net->places[number];
+    place->clock_mono_ms = net_now(net, number).mono_ms;
+    place->clock_since_ms = net->now_ms;
+    place->clock_ppm = ppm;
+}
+
+/* When its monotonic clock will show `mono_ms`. */
+static inline uint64_t net_when(const struct net_place *place, uint64_t mono_ms)
+{
+    if (mono_ms == MSK_NEVER || place->clock_ppm == 0)
+        return MSK_NEVER;
+    if (mono_ms <= place->clock_mono_ms)
+        return place->clock_since_ms;
+    uint64_t left_ms = mono_ms - place->clock_mono_ms;
+    return place->clock_since_ms + (left_ms * NET_CLOCK_PPM + place->clock_ppm - 1) / place->clock_ppm;
 }
 
 /* Around every call of a node. */
@@ -156,6 +187,7 @@ static inline struct net *net_new(uint64_t seed)
         struct net_place *place = &net->places[i];
         struct msk_random random;
         place->net = net;
+        place->clock_ppm = NET_CLOCK_PPM;
         msk_log_init(&place->disk_log);
         msk_random_seed(&random, seed * 100 + (uint64_t)i);
         for (size_t k = 0; k < sizeof place->secret; k++)
@@ -178,9 +210,12 @@ static inline void net_clear_inbox(struct net_end *end)
 
 static inline void net_drop_records(struct net_place *place)
 {
-    for (size_t i = 0; i < place->record_count; i++)
+    for (size_t i = 0; i < place->record_count; i++) {
         if (place->records[i].kind == MSK_ACTION_APPEND)
             msk_free(place->records[i].append.data);
+        if (place->records[i].kind == MSK_ACTION_SNAPSHOT)
+            msk_free(place->records[i].snapshot.data);
+    }
     place->record_count = 0;
 }
 
@@ -191,6 +226,7 @@ static inline void net_free(struct net *net)
         msk_node_free(place->node);
         net_drop_records(place);
         msk_log_free(&place->disk_log);
+        msk_free(place->disk_snapshot);
         msk_actions_free(&place->actions);
         msk_actions_free(&place->held);
         for (int kind = 0; kind < MSK_EVENT_COUNT; kind++)
@@ -261,7 +297,7 @@ static inline void net_post(struct net *net, struct net_conn *conn, int from, st
 {
     struct net_end *to = &conn->ends[1 - from];
     struct net_parcel *parcel = calloc(1, sizeof *parcel + data.len);
-    parcel->due_ms = net->now_ms + net_transit(net);
+    parcel->due_ms = net->now_ms + net_transit(net) + net->slow_ms[conn->ends[from].place][to->place];
     if (parcel->due_ms < to->last_due_ms)
         parcel->due_ms = to->last_due_ms;
     to->last_due_ms = parcel->due_ms;
