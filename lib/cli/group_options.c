@@ -44,7 +44,7 @@ static const struct msk_value_type value_leadership = {
     .parse = parse_leadership,
 };
 
-static const char *const machine_names[] = {"noop", "counter", "lines", "kv", "opaque", NULL};
+static const char *const machine_names[] = {"noop", "counter", "lines", "kv", "opaque", MSK_MACHINE_EXEC_PREFIX, NULL};
 static const char *const leadership_names[] = {"normal", "reluctant", "observer", NULL};
 static const char *const on_fork_names[] = {[MSK_FORK_HALT] = "halt", [MSK_FORK_RESYNC] = "resync", NULL};
 
@@ -87,12 +87,12 @@ const struct msk_option msk_group_identity_rows[] = {
      .help = "heartbeats missed before a bond is closed"},
     {.name = "machine",
      .type = &msk_value_text,
-     .placeholder = "noop|counter|lines|kv|opaque",
+     .placeholder = "noop|counter|lines|kv|opaque|exec:COMMAND",
      .choices = machine_names,
      .fallback = "noop",
      .offset = AT(machine),
      .help = "the state machine; opaque keeps the commands of any machine as bytes, under the signature that "
-             "--machine-id and --sync-type give"},
+             "--machine-id and --sync-type give; exec: asks a program, which sh runs"},
     {.name = "machine-id",
      .type = &msk_value_text,
      .placeholder = "STRING",
@@ -159,6 +159,11 @@ const struct msk_option msk_group_member_rows[] = {
      .fallback = "2s",
      .offset = AT(query_timeout_ms),
      .help = "time to wait for the leader's answer to a strong query"},
+    {.name = "machine-timeout",
+     .type = &msk_value_duration_ms,
+     .fallback = "30s",
+     .offset = AT(machine_timeout_ms),
+     .help = "time in which the program of an exec: machine must answer, or it is started again"},
     {.name = "on-fork",
      .type = &msk_value_choice,
      .choices = on_fork_names,
@@ -196,10 +201,10 @@ static int choose_machine(const struct msk_group_options *options, struct msk_gr
     const struct msk_machine *machine = msk_machine_find(options->machine);
     if (!machine) {
         char shown[MSK_VISIBLE_SIZE];
-        return msk_fail(err, MSK_E_INVALID, "--machine: %s is none of noop, counter, lines, kv, opaque",
+        return msk_fail(err, MSK_E_INVALID, "--machine: %s is none of noop, counter, lines, kv, opaque, exec:COMMAND",
                         msk_visible(options->machine, shown));
     }
-    setup->config.machine = machine->name;
+    setup->config.machine = options->machine;
     setup->config.raft.machine = machine;
     int rc = choose_signature("machine-id", options->machine_id, machine->id, machine->name, &inputs->machine_id, err);
     if (rc == 0)
@@ -306,6 +311,7 @@ static void fill_config(const struct msk_group_options *options, struct msk_grou
     config->raft.preference = options->leadership.preference;
     config->raft.reluctant_factor = options->leadership.factor;
     config->raft.members = options->members;
+    config->machine_timeout_ms = options->machine_timeout_ms;
     config->raft.forward_timeout_ms = options->forward_timeout_ms;
     config->raft.query_timeout_ms = options->query_timeout_ms;
     config->raft.sync_batch_size = options->sync_batch_size;

@@ -21,7 +21,7 @@ struct msk_group_options {
         uint32_t factor; /* of MSK_PREFER_RELUCTANT */
     } leadership;
     uint32_t members; /* 0: not declared */
-    uint64_t forward_timeout_ms, query_timeout_ms;
+    uint64_t forward_timeout_ms, query_timeout_ms, machine_timeout_ms;
     unsigned on_fork;   /* enum msk_on_fork */
     const char *schema; /* NULL: not given */
 };

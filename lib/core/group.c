@@ -243,6 +243,12 @@ void msk_group_request(struct msk_group *group, struct msk_now now, const struct
     case MSK_GROUP_ANSWERED:
         msk_raft_machine_answered(raft, now, request->number, request->result, request->commands[0], out);
         break;
+    case MSK_GROUP_SNAPSHOTTED:
+        msk_raft_machine_snapshotted(raft, request->result, request->commands[0], out);
+        break;
+    case MSK_GROUP_LOST:
+        msk_raft_machine_lost(raft, out);
+        break;
     case MSK_GROUP_SNAPSHOT:
         msk_raft_snapshot(raft, out);
         break;

@@ -43,10 +43,12 @@ struct msk_group_request {
         MSK_GROUP_QUERY,
         MSK_GROUP_APPLIED,
         MSK_GROUP_ANSWERED,
+        MSK_GROUP_SNAPSHOTTED,
+        MSK_GROUP_LOST,
         MSK_GROUP_SNAPSHOT
     } kind;
     uint64_t number;
-    const struct msk_bytes *commands; /* or the one query, or answer */
+    const struct msk_bytes *commands; /* or the one query, answer, state */
     size_t count;
     uint64_t timeout_ms;
     bool strong;

@@ -7,8 +7,20 @@
 const struct msk_machine *const msk_machines[] = {&msk_machine_noop, &msk_machine_counter, &msk_machine_lines,
                                                   &msk_machine_kv,   &msk_machine_opaque,  NULL};
 
+/* The idle command is not for the program's eyes. */
+const struct msk_machine msk_machine_exec = {.name = "exec",
+                                             .rust_type = "exec",
+                                             .command = MSK_TYPE(json),
+                                             .query = MSK_TYPE(json),
+                                             .result = MSK_TYPE(json),
+                                             .has_idle = true,
+                                             .idle = {(const uint8_t *)"\4null", 5},
+                                             .forgets = true};
+
 const struct msk_machine *msk_machine_find(const char *name)
 {
+    if (strncmp(name, MSK_MACHINE_EXEC_PREFIX, strlen(MSK_MACHINE_EXEC_PREFIX)) == 0)
+        return name[strlen(MSK_MACHINE_EXEC_PREFIX)] ? &msk_machine_exec : NULL;
     for (size_t i = 0; msk_machines[i]; i++)
         if (strcmp(msk_machines[i]->name, name) == 0)
             return msk_machines[i];
@@ -18,12 +30,14 @@ const struct msk_machine *msk_machine_find(const char *name)
 int msk_machine_describe(const struct msk_machine *machine, const struct msk_schema *schema, struct msk_machine *out,
                          struct msk_error *err)
 {
-    if (machine->command || machine->query || machine->result)
+    bool is_program = machine == &msk_machine_exec;
+    if (!is_program && (machine->command || machine->query || machine->result))
         return msk_fail(err, MSK_E_INVALID, "the machine %s has types of its own", machine->name);
     *out = *machine;
     out->command = schema->command;
     out->query = schema->query;
     out->result = schema->result;
+    out->has_idle &= !is_program;
     return 0;
 }
 

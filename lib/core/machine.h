@@ -3,7 +3,8 @@
  *
  * A machine is told committed entries in order and answers queries; commands, queries and results are postcard values
  * of declared types. Functions that take time (a child process) answer MSK_MACHINE_LATER and tell the end through
- * msk_node_machine_applied and msk_node_machine_answered; until then they are not asked to apply more. */
+ * msk_node_machine_applied, msk_node_machine_answered and msk_node_machine_snapshotted; until then they are not asked
+ * to apply more, or for another snapshot. They are told of everything in the order in which it is to happen. */
 #ifndef MSK_CORE_MACHINE_H
 #define MSK_CORE_MACHINE_H
 
@@ -14,8 +15,9 @@
 #define MSK_MACHINE_LATER        1           /* the answer comes by itself */
 #define MSK_MACHINE_RESULT_MAX   (16u << 20) /* bytes of an encoded query result */
 #define MSK_MACHINE_SNAPSHOT_MAX (1u << 30)
-#define MSK_MACHINE_APPLY_MAX    256  /* entries in one call */
-#define MSK_MACHINE_LINES_MAX    4096 /* lines and pairs in one query result */
+#define MSK_MACHINE_APPLY_MAX    256        /* entries in one call */
+#define MSK_MACHINE_APPLY_BYTES  (1u << 20) /* of their commands, unless the first is longer */
+#define MSK_MACHINE_LINES_MAX    4096       /* lines and pairs in one query result */
 
 /* Consecutive committed entries of one term; valid during the call. */
 struct msk_machine_batch {
@@ -31,6 +33,7 @@ struct msk_machine {
     const struct msk_type *command, *query, *result; /* NULL: bytes of any content */
     bool has_idle; /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
     struct msk_bytes idle;
+    bool forgets; /* it may lose its state while the group runs (msk_node_machine_lost): snapshots help it then, too */
 
     /* `context` is from the group's configuration. 0, MSK_E_NOMEM or another error. */
     int (*create)(void *context, void **state);
@@ -40,11 +43,12 @@ struct msk_machine {
      * group: the state is then of no use. */
     int (*apply)(void *state, const struct msk_machine_batch *batch);
 
-    /* Append the encoded result. `ticket` names the query when the answer comes later. MSK_E_INVALID: not a query. */
+    /* Append the encoded result, or MSK_MACHINE_LATER: `ticket` names the query. MSK_E_INVALID: not a query. */
     int (*query_state)(void *state, uint64_t ticket, struct msk_bytes query, struct msk_builder *result);
 
     /* All of the state as bytes, and back. Both NULL: it cannot, and is replayed from index 1 at every start. Empty
-     * bytes are the state at the beginning. MSK_E_DAMAGED: not a snapshot of this machine. */
+     * bytes are the state at the beginning; what is under way when it is restored is not answered any more.
+     * `snapshot` may answer MSK_MACHINE_LATER. MSK_E_DAMAGED: not a snapshot of this machine. */
     int (*snapshot)(void *state, struct msk_builder *out);
     int (*restore)(void *state, struct msk_bytes snapshot);
 };
@@ -55,7 +59,12 @@ extern const struct msk_machine msk_machine_lines;   /* command text; query u64,
 extern const struct msk_machine msk_machine_kv;      /* Set, Delete, Cas; query Get, Scan; result Value, Pairs */
 extern const struct msk_machine msk_machine_opaque;  /* any command; answers no query itself */
 
-/* All built-in machines, ended by NULL; one by its name, NULL: none. */
+/* What a program of the user is to raft (--machine exec:COMMAND): commands, queries and results of any content, as JSON
+ * text. Its functions are NULL: who runs the program supplies them. */
+extern const struct msk_machine msk_machine_exec;
+#define MSK_MACHINE_EXEC_PREFIX "exec:"
+
+/* All built-in machines, ended by NULL; one by its name, or msk_machine_exec by exec:COMMAND; NULL: none. */
 extern const struct msk_machine *const msk_machines[];
 const struct msk_machine *msk_machine_find(const char *name);
 

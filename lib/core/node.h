@@ -35,8 +35,9 @@ struct msk_group_config {
     struct msk_digest key;
     char alias[MSK_ALIAS_MAX + 1];
     const char *key_source;          /* "file", "text", "validator": reported, never the key itself */
-    const char *machine;             /* name of raft.machine */
+    const char *machine;             /* name of raft.machine, or exec:COMMAND */
     const struct msk_schema *schema; /* that told raft.machine its types; NULL: none. Outlives the group */
+    uint64_t machine_timeout_ms;     /* of its program, for each answer; 0: 30 s */
     struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
     uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
     uint32_t max_missed_heartbeats;
@@ -96,6 +97,10 @@ void msk_node_machine_applied(struct msk_node *node, struct msk_now now, const s
                               struct msk_actions *out);
 void msk_node_machine_answered(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
                                uint64_t ticket, int result, struct msk_bytes answer, struct msk_actions *out);
+void msk_node_machine_snapshotted(struct msk_node *node, struct msk_now now, const struct msk_digest *group, int result,
+                                  struct msk_bytes state, struct msk_actions *out);
+void msk_node_machine_lost(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
+                           struct msk_actions *out);
 void msk_node_snapshot(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
                        struct msk_actions *out);
 /* The machine of a group, whose types tell what to send; NULL: unknown group. */

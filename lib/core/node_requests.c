@@ -72,6 +72,21 @@ void msk_node_machine_answered(struct msk_node *node, struct msk_now now, const 
               out);
 }
 
+void msk_node_machine_snapshotted(struct msk_node *node, struct msk_now now, const struct msk_digest *group, int result,
+                                  struct msk_bytes state, struct msk_actions *out)
+{
+    (void)ask(
+        node, now, group,
+        &(struct msk_group_request){.kind = MSK_GROUP_SNAPSHOTTED, .commands = &state, .count = 1, .result = result},
+        out);
+}
+
+void msk_node_machine_lost(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
+                           struct msk_actions *out)
+{
+    (void)ask(node, now, group, &(struct msk_group_request){.kind = MSK_GROUP_LOST}, out);
+}
+
 void msk_node_snapshot(struct msk_node *node, struct msk_now now, const struct msk_digest *group,
                        struct msk_actions *out)
 {

@@ -60,7 +60,7 @@ static int restore(struct msk_raft *raft, const struct msk_saved *saved, struct 
     if (!has_snapshot)
         return 0;
     rc = raft->machine->restore(raft->machine_state, saved->snapshot);
-    raft->applied = raft->snapshot_index = saved->snapshot_at.index;
+    raft->applied = raft->reached = raft->snapshot_index = saved->snapshot_at.index;
     return rc < 0 ? msk_fail(err, rc, "the machine does not take its snapshot of entry %llu: %s",
                              (unsigned long long)raft->applied, msk_error_sentence(rc))
                   : 0;

@@ -104,8 +104,13 @@ void msk_raft_forget_request(struct msk_raft *raft, uint64_t request);
 void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int result, struct msk_actions *out);
 void msk_raft_machine_answered(struct msk_raft *raft, struct msk_now now, uint64_t ticket, int result,
                                struct msk_bytes answer, struct msk_actions *out);
+/* `state` is as the machine was when it was asked. */
+void msk_raft_machine_snapshotted(struct msk_raft *raft, int result, struct msk_bytes state, struct msk_actions *out);
+/* The machine lost its state and what was under way, and is again as in its last snapshot that raft knows of, or at the
+ * beginning: it is told the entries behind that once more. */
+void msk_raft_machine_lost(struct msk_raft *raft, struct msk_actions *out);
 
-/* Take a snapshot of the machine if it has one and entries were applied since the last. */
+/* Take a snapshot of the machine if it has one and entries were applied since the last; as soon as it is at rest. */
 void msk_raft_snapshot(struct msk_raft *raft, struct msk_actions *out);
 
 /* The rolling digest of the entries up to `index`; false where they are not all there and committed. */

@@ -193,61 +193,9 @@ static void take_ack(struct msk_raft *raft, const struct msk_digest *from, const
 
 /* ---- queries */
 
-static void answer(struct msk_raft *raft, const struct msk_request *request, struct msk_bytes result,
-                   struct msk_actions *out)
-{
-    if (!request->for_peer) {
-        msk_act_answer(out, &raft->config.group, request->number, raft->applied, result);
-        return;
-    }
-    struct msk_forward response = {.kind = MSK_FORWARD_QUERY_RESPONSE,
-                                   .query_response = {request->number, result, raft->applied}};
-    send_forward(raft, &request->peer, &response, out);
-}
-
-static void no_answer(struct msk_raft *raft, const struct msk_request *request, struct msk_actions *out)
-{
-    if (!request->for_peer)
-        refuse(raft, request->number, MSK_OUTCOME_REFUSED, "the machine does not answer this query", out);
-}
-
 uint64_t msk_raft_query_deadline(const struct msk_raft *raft, struct msk_now now)
 {
     return after(now, raft->config.query_timeout_ms ? raft->config.query_timeout_ms : TIMEOUT_DEFAULT_MS);
-}
-
-void msk_raft_ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request,
-                          struct msk_bytes query, struct msk_actions *out)
-{
-    struct msk_builder result;
-    msk_builder_init(&result, MSK_MACHINE_RESULT_MAX);
-    request->state = MSK_REQUEST_LOCAL;
-    request->id = msk_random_next(&raft->random);
-    request->deadline_ms = msk_raft_query_deadline(raft, now);
-    int rc = raft->machine->query_state(raft->machine_state, request->id, query, &result);
-    rc = rc == 0 ? result.error : rc;
-    if (rc == MSK_MACHINE_LATER)
-        rc = msk_request_add(raft, request) ? 0 : MSK_E_LIMIT;
-    else if (rc == 0)
-        answer(raft, request, msk_builder_view(&result), out);
-    if (rc < 0)
-        no_answer(raft, request, out);
-    msk_builder_free(&result);
-}
-
-void msk_raft_machine_answered(struct msk_raft *raft, struct msk_now now, uint64_t ticket, int result,
-                               struct msk_bytes bytes, struct msk_actions *out)
-{
-    struct msk_request *request = find_request(raft, MSK_REQUEST_LOCAL, ticket);
-    (void)now;
-    if (!request)
-        return;
-    struct msk_request ended = *request;
-    msk_request_remove(raft, request);
-    if (result < 0)
-        no_answer(raft, &ended, out);
-    else
-        answer(raft, &ended, bytes, out);
 }
 
 static void ask_leader(struct msk_raft *raft, struct msk_now now, struct msk_request *request, struct msk_bytes query,

@@ -1,6 +1,5 @@
-/* What is appended to the log, cut from it, stored, committed and applied; and what happens when a history differs. */
+/* What is appended to the log, cut from it, stored and committed; and what happens when a history differs. */
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "core/raft_state.h"
 
 /* ---- entries */
@@ -98,49 +97,7 @@ void msk_raft_log_persisted(struct msk_raft *raft, uint64_t sequence)
         raft->writes[i] = raft->writes[i + done];
 }
 
-/* ---- committing, applying */
-
-/* Committed entries of one term behind what is applied, as many as fit. */
-static struct msk_machine_batch next_batch(const struct msk_raft *raft, struct msk_log_entry *entries)
-{
-    struct msk_machine_batch batch = {.first = raft->applied + 1, .entries = entries};
-    for (uint64_t index = batch.first; index <= raft->committed.index && batch.count < MSK_MACHINE_APPLY_MAX; index++) {
-        bool there = msk_log_get(&raft->log, index, &entries[batch.count]);
-        msk_assert(there);
-        if (batch.count > 0 && entries[batch.count].term != batch.term)
-            break;
-        batch.term = entries[batch.count++].term;
-    }
-    return batch;
-}
-
-void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out)
-{
-    struct msk_log_entry entries[MSK_MACHINE_APPLY_MAX];
-    while (!raft->applying && !raft->failed && !raft->halted && raft->applied < raft->committed.index) {
-        struct msk_machine_batch batch = next_batch(raft, entries);
-        int result = raft->machine->apply(raft->machine_state, &batch);
-        if (result < 0)
-            msk_raft_fail(raft, "the machine failed", out);
-        else if (result == MSK_MACHINE_LATER)
-            raft->applying = raft->applied + batch.count;
-        else
-            raft->applied += batch.count;
-    }
-}
-
-void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int result, struct msk_actions *out)
-{
-    if (!raft->applying || raft->failed)
-        return;
-    raft->applied = raft->applying;
-    raft->applying = 0;
-    if (result < 0)
-        msk_raft_fail(raft, "the machine failed", out);
-    msk_raft_apply(raft, out);
-    msk_requests_committed(raft, out);
-    msk_raft_reads_settle(raft, now, out);
-}
+/* ---- committing */
 
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)
 {
@@ -153,23 +110,6 @@ void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *
              MSK_F_U64("term", raft->committed.term));
     msk_raft_apply(raft, out);
     msk_requests_committed(raft, out);
-}
-
-void msk_raft_snapshot(struct msk_raft *raft, struct msk_actions *out)
-{
-    struct msk_builder state;
-    struct msk_cursor at = {.index = raft->applied};
-    if (!raft->machine->snapshot || raft->applied <= raft->snapshot_index || raft->applying || raft->failed)
-        return;
-    msk_log_term_at(&raft->log, at.index, &at.term);
-    msk_builder_init(&state, MSK_MACHINE_SNAPSHOT_MAX);
-    if (raft->machine->snapshot(raft->machine_state, &state) == 0 && !state.error) {
-        msk_raft_save(raft, out); /* the entries it stands for come first */
-        raft->snapshot_index = at.index;
-        raft->record = ++*raft->config.sequence;
-        msk_act_snapshot(out, &raft->config.group, at, msk_builder_view(&state), raft->record);
-    }
-    msk_builder_free(&state);
 }
 
 bool msk_raft_digest(struct msk_raft *raft, uint64_t index, struct msk_digest *out)
@@ -207,7 +147,8 @@ static void resync(struct msk_raft *raft, struct msk_now now, struct msk_actions
     msk_raft_cut(raft, 1, out);
     raft->changed_from = 1;
     raft->committed = raft->recorded = (struct msk_cursor){0};
-    raft->applied = raft->applying = raft->snapshot_index = 0;
+    raft->applied = raft->applying = raft->reached = raft->snapshot_index = 0;
+    raft->snapshotting = false;
     if (raft->machine->restore(raft->machine_state, MSK_BYTES("", 0)) < 0)
         msk_raft_fail(raft, "the machine failed", out);
     raft->online = false;
@@ -221,7 +162,7 @@ void msk_raft_forked(struct msk_raft *raft, struct msk_now now, const struct msk
         MSK_EMIT(out, &raft->config.group, FORK_SUSPECTED, MSK_F_U64("term", raft->hard.term),
                  MSK_F_DIGEST("peer", peer), MSK_F_CURSOR("theirs", theirs), MSK_F_CURSOR("ours", raft->committed));
     raft->fork_reported = true;
-    if (raft->config.on_fork == MSK_FORK_RESYNC && raft->machine->restore && !raft->applying)
+    if (raft->config.on_fork == MSK_FORK_RESYNC && raft->machine->restore)
         resync(raft, now, out);
     else
         halt(raft, out);

@@ -85,6 +85,7 @@ struct msk_request {
     uint64_t first, last, count;
     uint64_t term;     /* in which we placed it ourselves; 0: the leader did, */
     uint8_t *commands; /* and these are its commands (owned, each behind its length); DOUBTED: the query */
+    bool held;         /* LOCAL: not asked before `last` is applied; the query is in `commands` */
     size_t len;
     struct msk_digest peer;
 };
@@ -129,7 +130,10 @@ struct msk_raft {
     const struct msk_machine *machine;
     void *machine_state;
     uint64_t applied, applying; /* applying: the machine is busy up to there, 0: it is not */
+    uint64_t reached;           /* it once had applied up to here: no answer rests on less */
     uint64_t snapshot_index;
+    struct msk_cursor snapshot_at;      /* of the one under way: */
+    bool snapshotting, snapshot_wanted; /* it is; it is to be, once the machine is at rest */
 
     struct msk_requests requests;
     struct msk_sync sync;
@@ -229,10 +233,18 @@ void msk_raft_save_log(struct msk_raft *raft, struct msk_actions *out);
 void msk_raft_log_persisted(struct msk_raft *raft, uint64_t sequence);
 /* Commit up to `index`, which is in the log; the machine is told. */
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out);
-void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out);
 /* Another history than the group's (W-3): `theirs` is what `peer` has. */
 void msk_raft_forked(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_cursor theirs,
                      struct msk_actions *out);
+
+/* ---- raft_machine.c: what the machine is told, and what it answers */
+
+/* Tell it what is committed, unless it is busy. */
+void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out);
+/* Give it the query, on behalf of the caller or of the peer that forwarded it; the answer rests on no less than earlier
+ * ones. */
+void msk_raft_ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request,
+                          struct msk_bytes query, struct msk_actions *out);
 
 /* ---- raft_propose.c (3.7) */
 
@@ -256,9 +268,7 @@ void msk_raft_forward_received(struct msk_raft *raft, struct msk_now now, const 
 /* Of requests that wait for a leader's answer: it is gone. */
 void msk_raft_requests_leaderless(struct msk_raft *raft, struct msk_actions *out);
 
-/* Give the query to our own machine, on behalf of the caller or of the peer that forwarded it. */
-void msk_raft_ask_machine(struct msk_raft *raft, struct msk_now now, struct msk_request *request,
-                          struct msk_bytes query, struct msk_actions *out);
+/* When whoever asks is no longer to wait. */
 uint64_t msk_raft_query_deadline(const struct msk_raft *raft, struct msk_now now);
 
 /* ---- raft_read.c (3.8, W-10) */

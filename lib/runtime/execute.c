@@ -85,7 +85,9 @@ static void append(struct msk_runtime *runtime, struct msk_action *action)
 static void snapshot_when_due(struct msk_runtime *runtime, const struct msk_digest *group)
 {
     struct msk_group_view view;
-    if (!msk_disk_is_durable(runtime->disk) || msk_node_group_view(runtime->node, group, &view))
+    const struct msk_machine *machine = msk_node_machine(runtime->node, group);
+    bool is_read_again = msk_disk_is_durable(runtime->disk) || (machine && machine->forgets);
+    if (!is_read_again || msk_node_group_view(runtime->node, group, &view))
         return;
     uint64_t last = view.raft.snapshot_index, distance = last / SNAPSHOT_SHARE;
     if (view.raft.applied > last + (distance > SNAPSHOT_ENTRIES_MIN ? distance : SNAPSHOT_ENTRIES_MIN))

@@ -27,6 +27,7 @@ static const struct field {
     {"bootstrap_delay_ms", KIND_U64, AT(raft.bootstrap_delay_ms)},
     {"reluctant_factor", KIND_U32, AT(raft.reluctant_factor)},
     {"members", KIND_U32, AT(raft.members)},
+    {"machine_timeout_ms", KIND_U64, AT(machine_timeout_ms)},
     {"forward_timeout_ms", KIND_U64, AT(raft.forward_timeout_ms)},
     {"query_timeout_ms", KIND_U64, AT(raft.query_timeout_ms)},
     {"sync_batch_size", KIND_U64, AT(raft.sync_batch_size)},
@@ -125,15 +126,16 @@ static int read_choice(const json_t *json, const char *name, const char *const *
     return fail_member(name, "another value", err);
 }
 
-static int read_machine(const json_t *json, struct msk_group_config *config, struct msk_error *err)
+static int read_machine(const json_t *json, struct msk_group_copy *copy, struct msk_error *err)
 {
     const char *name = json_string_value(json_object_get(json, "machine"));
     const struct msk_machine *machine = name ? msk_machine_find(name) : NULL;
     if (!machine)
         return fail_member("machine", "a machine of this program", err);
-    config->machine = machine->name;
-    config->raft.machine = machine;
-    return 0;
+    copy->machine_name = msk_strdup(name);
+    copy->config.machine = copy->machine_name;
+    copy->config.raft.machine = machine;
+    return copy->machine_name ? 0 : msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
 }
 
 /* What tells a machine its types, if anything does. */
@@ -164,7 +166,7 @@ static int read_choices(const json_t *json, struct msk_group_config *config, str
     config->raft.preference = (enum msk_preference)preference;
     config->key_source = key_sources[source];
     config->raft.on_fork = (enum msk_on_fork)rule;
-    return read_machine(json, config, err);
+    return 0;
 }
 
 static int read_alias(const json_t *json, struct msk_group_config *config, struct msk_error *err)
@@ -229,6 +231,8 @@ static int read_copy(const json_t *json, struct msk_group_copy *copy, struct msk
     if (rc == 0)
         rc = read_choices(json, &copy->config, err);
     if (rc == 0)
+        rc = read_machine(json, copy, err);
+    if (rc == 0)
         rc = read_schema(json_object_get(json, "schema"), copy, err);
     for (size_t i = 0; i < FIELD_COUNT && rc == 0; i++)
         rc = read_field(json, &fields[i], &copy->config, err);
@@ -259,6 +263,7 @@ void msk_group_copy_free(struct msk_group_copy *copy)
     msk_free(copy->validators);
     msk_free(copy->order);
     msk_schema_free(copy->schema);
+    msk_free(copy->machine_name);
     msk_wipe(copy, sizeof *copy);
     msk_free(copy);
 }

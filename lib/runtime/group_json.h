@@ -12,6 +12,7 @@ json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validat
 /* A configuration with everything it points to. */
 struct msk_group_copy {
     struct msk_group_config config;
+    char *machine_name;
     struct msk_jwt_validator *validators;
     const struct msk_jwt_validator **order;
     struct msk_schema *schema;  /* NULL: none */

@@ -263,6 +263,31 @@ static int join_with_log(struct msk_runtime *runtime, const struct msk_group_con
     return msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
 }
 
+/* What a program answers may come while nothing else happens. */
+static void on_program(void *context)
+{
+    struct msk_runtime *runtime = context;
+    msk_net_turn(runtime->net);
+}
+
+/* Give a group whose machine is a program what runs it. */
+static int add_program(struct msk_runtime *runtime, struct msk_group_config *config, struct msk_error *err)
+{
+    const struct msk_machine_exec_host host = {.children = &runtime->children,
+                                               .node = runtime->node,
+                                               .actions = &runtime->actions,
+                                               .turn = on_program,
+                                               .context = runtime};
+    struct msk_machine_exec **machines =
+        msk_realloc(runtime->machines, (runtime->machine_count + 1) * sizeof *machines);
+    if (machines)
+        runtime->machines = machines;
+    if (!machines || msk_machine_exec_new(&host, config, &machines[runtime->machine_count]) < 0)
+        return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    runtime->machine_count++;
+    return 0;
+}
+
 static int join_as_saved(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err)
 {
     struct msk_store_log log;
@@ -286,7 +311,14 @@ int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config 
     int rc = keep_name(runtime, config, err);
     if (rc)
         return rc;
-    rc = join_as_saved(runtime, config, err);
+    struct msk_group_config complete = *config;
+    bool is_program = config->raft.machine && !config->raft.machine->create;
+    if (is_program)
+        rc = add_program(runtime, &complete, err);
+    if (rc == 0)
+        rc = join_as_saved(runtime, &complete, err);
+    if (rc != 0 && is_program)
+        msk_machine_exec_free(runtime->machines[--runtime->machine_count]);
     if (rc != 0)
         runtime->name_count--;
     if (rc == 0)
@@ -394,6 +426,7 @@ static int start(struct msk_runtime *runtime, struct msk_error *err)
     if (rc)
         return msk_fail(err, MSK_E_IO, "event loop: %s", uv_strerror(rc));
     runtime->loop_open = true;
+    msk_children_init(&runtime->children, &runtime->loop);
     rc = msk_journal_open(&runtime->journal, &runtime->loop, config->events_path, config->frames_path, err);
     if (rc == 0)
         rc = open_node(runtime, err);
@@ -465,23 +498,29 @@ static bool journal_idle(const struct msk_runtime *runtime)
     return msk_journal_idle(&runtime->journal);
 }
 
+static bool all_ended(const struct msk_runtime *runtime)
+{
+    return journal_idle(runtime) && runtime->children.processes == 0;
+}
+
 static void finish(struct msk_runtime *runtime)
 {
     runtime->phase = MSK_PHASE_OVER;
     msk_http_free(runtime->metrics);
+    msk_children_stop(&runtime->children);
     msk_net_free(runtime->net);
     msk_disk_free(runtime->disk);
     msk_file_watch_stop(&runtime->ticket_watch);
     for (size_t i = 0; i < runtime->signal_count; i++)
         uv_close((uv_handle_t *)&runtime->signals[i], NULL);
     if (runtime->loop_open)
-        run_until(runtime, journal_idle, FLUSH_MAX_MS);
+        run_until(runtime, all_ended, FLUSH_MAX_MS);
     runtime->journal.control = NULL;
     msk_waits_end(&runtime->waits);
     msk_calls_end(&runtime->calls);
     msk_control_free(runtime->control); /* last: a client that sees its connection end knows that we have departed */
     if (runtime->loop_open) {
-        if (!msk_journal_idle(&runtime->journal))
+        if (!all_ended(runtime))
             _exit(msk_error_exit_status(runtime->result)); /* a reader who has stopped reading must not keep us here */
         msk_journal_free(&runtime->journal);
         uv_loop_close(&runtime->loop);
@@ -492,6 +531,9 @@ static void finish(struct msk_runtime *runtime)
     msk_actions_free(&runtime->held);
     for (size_t i = 0; i < runtime->copy_count; i++)
         msk_group_copy_free(runtime->copies[i]);
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        msk_machine_exec_free(runtime->machines[i]);
+    msk_free(runtime->machines);
     msk_free(runtime->copies);
     msk_free(runtime->names);
 }

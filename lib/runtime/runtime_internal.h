@@ -9,6 +9,7 @@
 #include "runtime/group_json.h"
 #include "runtime/http.h"
 #include "runtime/journal.h"
+#include "runtime/machine_exec.h"
 #include "runtime/net.h"
 #include "runtime/runtime.h"
 #include "runtime/ticket_files.h"
@@ -51,6 +52,9 @@ struct msk_runtime {
     struct msk_group_name *names;
     struct msk_group_copy **copies; /* joined over the control socket */
     size_t name_count, copy_count;
+    struct msk_children children;
+    struct msk_machine_exec **machines; /* of groups joined so far */
+    size_t machine_count;
 
     uint64_t stop_by_ms; /* MSK_NEVER: nobody wants to stop */
     int result;          /* of the run, with its sentence */

@@ -43,6 +43,7 @@ extern const struct msk_kind msk_kind_unit, msk_kind_bool, msk_kind_unsigned, ms
     msk_kind_float;
 extern const struct msk_kind msk_kind_char, msk_kind_text, msk_kind_bytes, msk_kind_fixed, msk_kind_relay_url;
 extern const struct msk_kind msk_kind_timestamp, msk_kind_duration, msk_kind_ip, msk_kind_socket_addr;
+extern const struct msk_kind msk_kind_json;
 extern const struct msk_kind msk_kind_custom_data; /* bytes with an order of their own */
 extern const struct msk_kind msk_kind_option, msk_kind_seq, msk_kind_set, msk_kind_map, msk_kind_array;
 extern const struct msk_kind msk_kind_record, msk_kind_tuple, msk_kind_choice, msk_kind_wrapped, msk_kind_box;

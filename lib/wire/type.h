@@ -126,6 +126,9 @@ extern const struct msk_type msk_type_id64;
 /* struct msk_bytes: bytes, text, a semantic version, a URL in its normal form */
 extern const struct msk_type msk_type_bytes, msk_type_text, msk_type_version, msk_type_relay_url;
 
+/* struct msk_bytes: any JSON value; travels as its text, written without spaces and with sorted members */
+extern const struct msk_type msk_type_json;
+
 /* struct msk_digest, where a peer id is a curve point; uint8_t[64] */
 extern const struct msk_type msk_type_digest, msk_type_peer_id, msk_type_signature;
 

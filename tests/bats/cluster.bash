@@ -94,22 +94,20 @@ status_of() {
 }
 
 # leader_of NAME...: which of them all of them follow, once they do. One that is gone may still be named as leader for a
-# while, so that it takes as many questions as there are candidates.
+# while.
 leader_of() {
-    local first=$1 name leader
-    read -r _ < <(
-        exec 2>/dev/null 3>&- # the questions without an answer end with the test's nodes
-        for name in "$@"; do
-            leader=$(id_of "$name")
-            mosaik-node wait "leader=$leader" online --timeout "$LIMIT" --control "$first.sock" >/dev/null && echo found &
-        done
-        wait
-    ) || fail "$first knows no leader among $*"
-    leader=$(status_of "$first" .leader)
-    for name in "$@"; do
-        await "$name" "leader=$leader" online
+    local first=$1 name leader='' try
+    for ((try = 0; try < 20; try++)); do
+        await "$first" leader online
+        leader=$(name_of "$(status_of "$first" .leader)" "$@")
+        [[ -z $leader ]] || break
+        on "$first" wait leader-changed --timeout 1s >/dev/null || true
     done
-    name_of "$leader" "$@"
+    [[ -n $leader ]] || fail "$first knows no leader among $*"
+    for name in "$@"; do
+        await "$name" "leader=$(id_of "$leader")" online
+    done
+    echo "$leader"
 }
 
 name_of() { # PEER-ID NAME...

@@ -331,6 +331,25 @@ static void choices_and_maps_read_well(void **state)
     expect_json(&msk_type_text, "03610062", "\"a\\u0000b\"");
 }
 
+/* Any JSON, as text: of all texts of a value the shortest one is written. */
+static void json_has_one_text(void **state)
+{
+    (void)state;
+    static const char spaced[] = "\x12{\"b\": [1.50], \"a\":\"\\u0000\"}";
+    const struct msk_bytes canonical = hex("187b2261223a225c7530303030222c2262223a5b312e355d7d");
+    struct msk_builder out;
+    msk_builder_init(&out, MEMORY);
+    char padded[sizeof spaced];
+    memcpy(padded, spaced, sizeof spaced);
+    padded[0] = (char)(sizeof spaced - 2);
+    assert_int_equal(msk_canonical(&msk_type_json, MSK_BYTES(padded, sizeof spaced - 1), &out, NULL), 0);
+    assert_true(msk_bytes_equal(msk_builder_view(&out), canonical));
+    msk_builder_free(&out);
+    expect_json(&msk_type_json, "046e756c6c", "null");
+    expect_error(&msk_type_json, hex("026e6f"), MSK_FAULT_REJECTED, "json: not JSON at offset 0");
+    expect_error(&msk_type_json, hex("00"), MSK_FAULT_REJECTED, "json: not JSON at offset 0");
+}
+
 static void expect_bad_json(const struct msk_type *type, const char *text, const char *want)
 {
     struct msk_error err;
@@ -493,6 +512,7 @@ int main(void)
         TEST(order_is_the_reference_s),
         TEST(numbers_beyond_2_53_are_text),
         TEST(choices_and_maps_read_well),
+        TEST(json_has_one_text),
         TEST(bad_json_is_named_by_its_place),
         TEST(json_cannot_forge_entries),
         TEST(memory_may_run_out_anywhere),
