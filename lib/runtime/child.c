@@ -67,8 +67,9 @@ static void remove_request(struct msk_child *child, struct request *request)
 
 static void drop_requests(struct msk_child *child)
 {
-    while (child->pending > 0)
-        remove_request(child, MSK_RING_FIRST(&child->requests, struct request, ring));
+    struct request *request;
+    while ((request = MSK_RING_FIRST(&child->requests, struct request, ring)))
+        remove_request(child, request);
 }
 
 static void send_line(struct msk_child *child, struct request *request)

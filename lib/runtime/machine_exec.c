@@ -58,9 +58,9 @@ static int apply(void *state, const struct msk_machine_batch *batch)
     json_t *entries = json_array();
     for (size_t i = 0; i < batch->count; i++) {
         json_t *command = print_command(exec, batch->entries[i].command);
+        json_int_t index = (json_int_t)batch->first + (json_int_t)i;
         if (command)
-            json_array_append_new(entries,
-                                  json_pack("{s:I, s:o}", "index", (json_int_t)(batch->first + i), "command", command));
+            json_array_append_new(entries, json_pack("{s:I, s:o}", "index", index, "command", command));
     }
     if (json_array_size(entries) == 0) {
         json_decref(entries);

@@ -1,5 +1,5 @@
-/* runtime_internal.h: the parts of a running node, shared by runtime.c (life), started.c (its first line), execute.c
- * (actions), commands.c (control requests) and metrics.c. */
+/* runtime_internal.h: the parts of a running node, shared by runtime.c (life), join.c (groups), started.c (its first
+ * line), execute.c (actions), commands.c (control requests) and metrics.c. */
 #ifndef MSK_RUNTIME_RUNTIME_INTERNAL_H
 #define MSK_RUNTIME_RUNTIME_INTERNAL_H
 
