@@ -324,3 +324,90 @@ load_writer() {
         has "$name" 1501 1501
     done
 }
+
+# ---- outcomes that nobody wants. A leader stays one for two seconds without its followers, long enough to be given commands.
+
+patient_trio() {
+    FAST=("${FAST[@]/#300ms/2s}") # the election timeout
+    trio "${COUNTER[@]}" "${MEMBERS[@]}"
+    run -0 on "$leader" execute '{"Increment":1}'
+    for name in ada bob cy; do
+        await "$name" 'committed>=1'
+    done
+}
+
+# eventually COMMAND...: until it succeeds
+eventually() {
+    local until=$((SECONDS + 20))
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < until)) || fail "in vain: $*"
+    done
+}
+
+log_reaches() { # NAME INDEX: committed or not
+    [[ $(status_of "$1" .log.index) -ge $2 ]]
+}
+
+signal_each() { # SIGNAL NAME...
+    local name
+    for name in "${@:2}"; do
+        kill "-$1" "$(pid_of "$name")"
+    done
+}
+
+# agree PATTERN: afterwards all say the same, whether what was uncertain was done or not.
+agree() {
+    eventually on ada execute '{"Increment":0}'
+    eventually all_say_the_same
+    assert_regex "$(on ada query --weak --json | jq .result)" "$1"
+}
+
+all_say_the_same() {
+    local name
+    for name in ada bob cy; do
+        on "$name" query --weak --json
+    done | jq -se 'length == 3 and (unique | length == 1)'
+}
+
+@test "unknown: the leader cannot reach its followers, and whoever waits is told so in time" {
+    patient_trio
+    signal_each STOP "${followers[@]}"
+    run -1 --separate-stderr on "$leader" execute '{"Increment":10}' --timeout 500ms --json
+    assert_equal "$(jq -c '[.outcome, .reason]' <<<"$output")" '["unknown","not committed in time"]'
+    expect_event "$leader" '.event == "command_uncertain" and .outcome == "unknown" and .from == 2 and .to == 2' >/dev/null
+    signal_each CONT "${followers[@]}"
+    agree '^(1|11)$'
+}
+
+@test "unknown: the leader takes a forwarded command and says nothing" {
+    patient_trio
+    signal_each STOP "$leader"
+    run -1 --separate-stderr on "${followers[0]}" execute '{"Increment":10}' --json
+    assert_equal "$(jq -r .outcome <<<"$output")" unknown
+    assert_regex "$(jq -r .reason <<<"$output")" '^(no answer in time|the leader is gone)$'
+    signal_each CONT "$leader"
+    agree '^(1|11)$'
+}
+
+@test "lost: others were committed in the place of what a cut off leader was given" {
+    patient_trio
+    local old=$leader waiting name
+    for name in "${followers[@]}"; do
+        kill_node "$name" || true
+    done
+    on "$old" execute '{"Increment":10}' --timeout 60s --json >answer 3>&- &
+    waiting=$!
+    eventually log_reaches "$old" 2
+    signal_each STOP "$old"
+    restart "${followers[0]}" "$old"
+    restart "${followers[1]}" "${followers[0]}"
+    leader=$(leader_of "${followers[@]}")
+    run -0 on "$leader" execute '{"Increment":100}'
+    signal_each CONT "$old"
+    local status=0
+    wait "$waiting" || status=$?
+    assert_equal "$status" 1
+    assert_equal "$(jq -c '[.outcome, .reason]' <answer)" '["lost","other commands were committed in its place"]'
+    expect_event "$old" '.event == "command_uncertain" and .outcome == "lost"' >/dev/null
+    agree '^101$'
+}
