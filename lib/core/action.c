@@ -36,6 +36,7 @@ static void free_action(struct msk_action *action)
         msk_free(action->reply.result);
         return;
     case MSK_ACTION_PERSIST:
+    case MSK_ACTION_READ:
     case MSK_ACTION_CLOSE:
         return;
     }
@@ -110,6 +111,20 @@ void msk_act_persist(struct msk_actions *out, const struct msk_digest *group, co
     action->persist.group = *group;
     action->persist.hard = *hard;
     action->persist.sequence = sequence;
+    commit(out, 0);
+}
+
+void msk_act_read(struct msk_actions *out, const struct msk_digest *group, uint64_t number, uint64_t first,
+                  uint64_t count, size_t bytes_max)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_READ);
+    if (!action)
+        return;
+    action->read.group = *group;
+    action->read.number = number;
+    action->read.first = first;
+    action->read.count = count;
+    action->read.bytes_max = bytes_max;
     commit(out, 0);
 }
 

@@ -33,6 +33,7 @@ enum msk_action_kind {
     MSK_ACTION_PERSIST,  /* store `persist.hard`, then call msk_node_persisted with `persist.sequence` */
     MSK_ACTION_APPEND,   /* store `append`, then call msk_node_persisted with `append.sequence` */
     MSK_ACTION_SNAPSHOT, /* store `snapshot` in place of an earlier one, then the same */
+    MSK_ACTION_READ,     /* read stored entries, then call msk_node_entries_read with `read.number` */
     MSK_ACTION_REPLY,    /* the end of a request of this node's caller */
     MSK_ACTION_DIAL,     /* open link `link` to a peer; answer with link_opened or link_closed */
     MSK_ACTION_SEND,     /* one frame on `link`; unknown or closed links are ignored */
@@ -70,6 +71,12 @@ struct msk_action {
             size_t len;
             uint64_t sequence;
         } snapshot;
+        struct {
+            struct msk_digest group;
+            uint64_t number;
+            uint64_t first, count; /* stored */
+            size_t bytes_max;      /* of encoded entries; one is read even if it alone is longer */
+        } read;
         struct {
             struct msk_digest group;
             uint64_t request; /* the caller's number */
@@ -122,6 +129,8 @@ void msk_act_event(struct msk_actions *out, const struct msk_digest *group, enum
 
 void msk_act_persist(struct msk_actions *out, const struct msk_digest *group, const struct msk_hard_state *hard,
                      uint64_t sequence);
+void msk_act_read(struct msk_actions *out, const struct msk_digest *group, uint64_t number, uint64_t first,
+                  uint64_t count, size_t bytes_max);
 void msk_act_dial(struct msk_actions *out, uint64_t link, const struct msk_digest *peer, enum msk_alpn alpn,
                   const struct msk_transport_addr_set *addresses);
 void msk_act_send(struct msk_actions *out, uint64_t link, struct msk_bytes frame, uint64_t after);

@@ -249,6 +249,9 @@ void msk_group_request(struct msk_group *group, struct msk_now now, const struct
     case MSK_GROUP_LOST:
         msk_raft_machine_lost(raft, out);
         break;
+    case MSK_GROUP_ENTRIES_READ:
+        msk_raft_entries_read(raft, now, request->number, request->count, request->commands[0], out);
+        break;
     case MSK_GROUP_SNAPSHOT:
         msk_raft_snapshot(raft, out);
         break;

@@ -45,11 +45,12 @@ struct msk_group_request {
         MSK_GROUP_ANSWERED,
         MSK_GROUP_SNAPSHOTTED,
         MSK_GROUP_LOST,
+        MSK_GROUP_ENTRIES_READ,
         MSK_GROUP_SNAPSHOT
     } kind;
     uint64_t number;
     const struct msk_bytes *commands; /* or the one query, answer, state */
-    size_t count;
+    size_t count;                     /* of commands, or of entries read */
     uint64_t timeout_ms;
     bool strong;
     int result;

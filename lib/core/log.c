@@ -14,6 +14,10 @@ struct msk_log_block {
     uint32_t starts[MSK_LOG_BLOCK]; /* of each entry in `data` */
 };
 
+struct msk_log_run {
+    uint64_t first, term;
+};
+
 int msk_cursor_compare(struct msk_cursor a, struct msk_cursor b)
 {
     if (a.term != b.term)
@@ -25,6 +29,7 @@ void msk_log_init(struct msk_log *log)
 {
     *log = (struct msk_log){0};
     msk_blake3_init(&log->hash);
+    msk_blake3_init(&log->gone_hash);
 }
 
 static void free_last_block(struct msk_log *log)
@@ -39,6 +44,7 @@ void msk_log_free(struct msk_log *log)
     while (log->block_count > 0)
         free_last_block(log);
     msk_free(log->blocks);
+    msk_free(log->runs);
     msk_log_init(log);
 }
 
@@ -83,38 +89,103 @@ struct msk_cursor msk_log_last(const struct msk_log *log)
     return (struct msk_cursor){log->last_term, log->count};
 }
 
-/* Where the entry begins, and all that follows it in its block. */
+/* Where the entry, which is in memory, begins, and all that follows it in its block. */
 static struct msk_bytes from_entry(const struct msk_log *log, uint64_t index)
 {
-    const struct msk_log_block *block = log->blocks[(index - 1) / MSK_LOG_BLOCK];
+    const struct msk_log_block *block = log->blocks[(index - 1 - log->gone) / MSK_LOG_BLOCK];
     uint32_t start = block->starts[(index - 1) % MSK_LOG_BLOCK];
     return MSK_BYTES(block->data + start, block->len - start);
 }
 
 bool msk_log_get(const struct msk_log *log, uint64_t index, struct msk_log_entry *out)
 {
-    return index >= 1 && index <= log->count && msk_log_read_entry(from_entry(log, index), out) > 0;
+    return index > log->gone && index <= log->count && msk_log_read_entry(from_entry(log, index), out) > 0;
 }
 
 bool msk_log_term_at(const struct msk_log *log, uint64_t index, uint64_t *term)
 {
+    size_t low = 0, high = log->run_count;
     *term = 0;
     if (index == 0 || index > log->count)
         return index == 0;
-    struct msk_bytes entry = from_entry(log, index);
-    return get_varint(entry.data, entry.len, term) > 0;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (log->runs[middle].first <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    *term = log->runs[low].term;
+    return true;
 }
 
 uint64_t msk_log_encoded(const struct msk_log *log, uint64_t first, uint64_t last, struct msk_bytes *out)
 {
     uint64_t block_end = (first - 1) / MSK_LOG_BLOCK * MSK_LOG_BLOCK + MSK_LOG_BLOCK;
-    msk_assert(first >= 1 && first <= last && last <= log->count);
+    msk_assert(first > log->gone && first <= last && last <= log->count);
     *out = from_entry(log, first);
     if (last > block_end)
         last = block_end;
     if (last < block_end && last < log->count)
         out->len = (size_t)(from_entry(log, last + 1).data - out->data);
     return last - first + 1;
+}
+
+/* ---- the rolling digest */
+
+static void hash_again(struct msk_log *log)
+{
+    log->hash = log->gone_hash;
+    log->hashed = log->gone;
+}
+
+struct msk_digest msk_log_digest(struct msk_log *log, uint64_t index)
+{
+    msk_assert(index >= log->gone && index <= log->count);
+    if (index < log->hashed)
+        hash_again(log);
+    while (log->hashed < index) {
+        struct msk_bytes encoded;
+        log->hashed += msk_log_encoded(log, log->hashed + 1, index, &encoded);
+        msk_blake3_update(&log->hash, encoded);
+    }
+    return msk_blake3_finish(&log->hash);
+}
+
+/* ---- what leaves memory */
+
+static bool is_beyond_window(const struct msk_log *log)
+{
+    return log->count - log->gone >= MSK_LOG_WINDOW_ENTRIES + MSK_LOG_BLOCK || log->bytes > MSK_LOG_WINDOW_BYTES;
+}
+
+/* Its digest stays: what is behind it is still hashed from index 1. */
+static void let_first_block_go(struct msk_log *log)
+{
+    struct msk_log_block *block = log->blocks[0];
+    msk_blake3_update(&log->gone_hash, MSK_BYTES(block->data, block->len));
+    log->gone += MSK_LOG_BLOCK;
+    if (log->hashed < log->gone)
+        hash_again(log);
+    log->bytes -= block->len;
+    msk_free(block->data);
+    msk_free(block);
+    log->block_count--;
+    memmove(log->blocks, log->blocks + 1, log->block_count * sizeof(struct msk_log_block *));
+}
+
+/* Full blocks only, and never the last one. */
+static void let_go(struct msk_log *log)
+{
+    while (log->block_count > 1 && log->gone + MSK_LOG_BLOCK < log->spare && is_beyond_window(log))
+        let_first_block_go(log);
+}
+
+void msk_log_spare(struct msk_log *log, uint64_t index)
+{
+    if (index > log->spare)
+        log->spare = index;
+    let_go(log);
 }
 
 /* ---- appending */
@@ -164,20 +235,43 @@ static void fit(struct msk_log_block *block)
 /* The block of the next entry, with room for `len` more bytes; NULL without memory. */
 static struct msk_log_block *next_block(struct msk_log *log, size_t len)
 {
-    if (log->count == log->block_count * MSK_LOG_BLOCK && add_block(log) < 0)
+    if (log->count - log->gone == log->block_count * MSK_LOG_BLOCK && add_block(log) < 0)
         return NULL;
     struct msk_log_block *block = log->blocks[log->block_count - 1];
     return reserve(block, len) == 0 ? block : NULL;
 }
 
+/* Room for one more run. */
+static int reserve_run(struct msk_log *log)
+{
+    if (log->run_count < log->run_capacity)
+        return 0;
+    size_t capacity = log->run_capacity ? log->run_capacity * 2 : 4;
+    if (capacity > MSK_LOG_TERMS_MAX)
+        return MSK_E_LIMIT;
+    struct msk_log_run *runs = msk_realloc(log->runs, capacity * sizeof *runs);
+    if (!runs)
+        return MSK_E_NOMEM;
+    log->runs = runs;
+    log->run_capacity = capacity;
+    return 0;
+}
+
+static bool is_full(const struct msk_log *log, size_t command_len)
+{
+    return log->count - log->gone == MSK_LOG_ENTRIES_MAX || command_len > MSK_LOG_BYTES_MAX - ENTRY_HEAD_MAX ||
+           command_len + ENTRY_HEAD_MAX > MSK_LOG_BYTES_MAX - log->bytes;
+}
+
 int msk_log_append(struct msk_log *log, uint64_t term, struct msk_bytes command)
 {
-    if (log->count == MSK_LOG_ENTRIES_MAX || command.len > MSK_LOG_BYTES_MAX - ENTRY_HEAD_MAX ||
-        command.len + ENTRY_HEAD_MAX > MSK_LOG_BYTES_MAX - log->bytes)
+    if (is_full(log, command.len))
         return MSK_E_LIMIT;
-    struct msk_log_block *block = next_block(log, command.len + ENTRY_HEAD_MAX);
+    bool new_run = log->run_count == 0 || term != log->last_term;
+    int result = new_run ? reserve_run(log) : 0;
+    struct msk_log_block *block = result == 0 ? next_block(log, command.len + ENTRY_HEAD_MAX) : NULL;
     if (!block)
-        return MSK_E_NOMEM;
+        return result ? result : MSK_E_NOMEM;
     uint8_t *start = block->data + block->len, *at = start;
     at += put_varint(at, term);
     at += put_varint(at, command.len);
@@ -188,8 +282,12 @@ int msk_log_append(struct msk_log *log, uint64_t term, struct msk_bytes command)
     block->len += (uint32_t)len;
     log->bytes += len;
     log->last_term = term;
-    if (log->count % MSK_LOG_BLOCK == 0)
+    if (new_run)
+        log->runs[log->run_count++] = (struct msk_log_run){log->count, term};
+    if (log->count % MSK_LOG_BLOCK == 0) {
         fit(block);
+        let_go(log);
+    }
     return 0;
 }
 
@@ -210,10 +308,14 @@ int msk_log_append_encoded(struct msk_log *log, struct msk_bytes encoded, uint64
 
 void msk_log_truncate(struct msk_log *log, uint64_t index)
 {
-    msk_assert(index > log->kept);
+    msk_assert(index > log->kept && (index > log->gone || index == 1));
     if (index > log->count)
         return;
-    while (log->block_count > 0 && index <= (log->block_count - 1) * MSK_LOG_BLOCK + 1) {
+    if (index == 1) {
+        msk_log_free(log);
+        return;
+    }
+    while (log->block_count > 0 && index <= log->gone + (log->block_count - 1) * MSK_LOG_BLOCK + 1) {
         log->bytes -= log->blocks[log->block_count - 1]->len;
         free_last_block(log);
     }
@@ -223,11 +325,11 @@ void msk_log_truncate(struct msk_log *log, uint64_t index)
         log->bytes -= block->len - block->starts[log->count % MSK_LOG_BLOCK];
         block->len = block->starts[log->count % MSK_LOG_BLOCK];
     }
-    (void)msk_log_term_at(log, log->count, &log->last_term);
-    if (log->hashed > log->count) {
-        msk_blake3_init(&log->hash);
-        log->hashed = 0;
-    }
+    while (log->runs[log->run_count - 1].first > log->count)
+        log->run_count--;
+    log->last_term = log->runs[log->run_count - 1].term;
+    if (log->hashed > log->count)
+        hash_again(log);
 }
 
 void msk_log_keep(struct msk_log *log, uint64_t index)
@@ -235,21 +337,4 @@ void msk_log_keep(struct msk_log *log, uint64_t index)
     msk_assert(index <= log->count);
     if (index > log->kept)
         log->kept = index;
-}
-
-/* ---- the rolling digest */
-
-struct msk_digest msk_log_digest(struct msk_log *log, uint64_t index)
-{
-    msk_assert(index <= log->count);
-    if (index < log->hashed) {
-        msk_blake3_init(&log->hash);
-        log->hashed = 0;
-    }
-    while (log->hashed < index) {
-        struct msk_bytes encoded;
-        log->hashed += msk_log_encoded(log, log->hashed + 1, index, &encoded);
-        msk_blake3_update(&log->hash, encoded);
-    }
-    return msk_blake3_finish(&log->hash);
 }

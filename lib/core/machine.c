@@ -9,6 +9,7 @@ const struct msk_machine *const msk_machines[] = {&msk_machine_noop, &msk_machin
 
 /* The idle command is not for the program's eyes. */
 const struct msk_machine msk_machine_exec = {.name = "exec",
+                                             .may_be_lost = true,
                                              .rust_type = "exec",
                                              .command = MSK_TYPE(json),
                                              .query = MSK_TYPE(json),

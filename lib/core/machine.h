@@ -31,7 +31,9 @@ struct msk_machine {
     const char *id;        /* its signature is msk_digest_of_string of this; NULL: the user says (groups.md 1.5) */
     const char *rust_type; /* for the log replay signature, NULL: the user says (groups.md 1.6) */
     const struct msk_type *command, *query, *result; /* NULL: bytes of any content */
-    bool has_idle; /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
+    bool may_be_lost; /* msk_node_machine_lost: it is told again what is behind its last snapshot, which stays in memory
+                       */
+    bool has_idle;    /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
     struct msk_bytes idle;
     bool forgets; /* it may lose its state while the group runs (msk_node_machine_lost): snapshots help it then, too */
 

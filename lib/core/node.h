@@ -142,6 +142,9 @@ size_t msk_node_link_frame_max(const struct msk_node *node, uint64_t link);
 void msk_node_link_rtt(struct msk_node *node, uint64_t link, uint64_t rtt_us);
 
 /* ---- disk, time */
+/* The answer to a READ: as msk_raft_entries_read. */
+void msk_node_entries_read(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t number,
+                           size_t count, struct msk_bytes entries, struct msk_actions *out);
 void msk_node_persisted(struct msk_node *node, struct msk_now now, uint64_t sequence, struct msk_actions *out);
 void msk_node_tick(struct msk_node *node, struct msk_now now, struct msk_actions *out);
 uint64_t msk_node_deadline(const struct msk_node *node); /* mono_ms, or MSK_NEVER */

@@ -93,6 +93,15 @@ void msk_node_snapshot(struct msk_node *node, struct msk_now now, const struct m
     (void)ask(node, now, group, &(struct msk_group_request){.kind = MSK_GROUP_SNAPSHOT}, out);
 }
 
+void msk_node_entries_read(struct msk_node *node, struct msk_now now, const struct msk_digest *group, uint64_t number,
+                           size_t count, struct msk_bytes entries, struct msk_actions *out)
+{
+    (void)ask(node, now, group,
+              &(struct msk_group_request){
+                  .kind = MSK_GROUP_ENTRIES_READ, .number = number, .commands = &entries, .count = count},
+              out);
+}
+
 const struct msk_machine *msk_node_machine(const struct msk_node *node, const struct msk_digest *id)
 {
     const struct msk_group *group = msk_node_group(node, id);

@@ -41,6 +41,9 @@ static int check_saved(const struct msk_raft *raft, const struct msk_saved *save
 /* 3.1: term, vote and log as they were; the machine as it was, or told what was committed. */
 static int restore(struct msk_raft *raft, const struct msk_saved *saved, struct msk_error *err)
 {
+    bool has_snapshot = saved->snapshot_at.index > 0 && raft->machine->restore;
+    if (has_snapshot && raft->config.stored) /* nobody applies those in it again */
+        msk_log_spare(&raft->log, saved->snapshot_at.index);
     int rc = saved->load ? saved->load(saved->context, &raft->log, err) : 0;
     rc = rc < 0 ? rc : check_saved(raft, saved, err);
     if (rc < 0)
@@ -49,7 +52,6 @@ static int restore(struct msk_raft *raft, const struct msk_saved *saved, struct 
     if (raft->log.last_term > raft->hard.term) /* W-6 b */
         raft->hard = (struct msk_hard_state){.term = raft->log.last_term};
     raft->durable = raft->log.count;
-    bool has_snapshot = saved->snapshot_at.index > 0 && raft->machine->restore;
     raft->committed.index = saved->committed.index;
     if (has_snapshot && saved->snapshot_at.index > raft->committed.index)
         raft->committed.index = saved->snapshot_at.index;
@@ -359,6 +361,7 @@ static void end_turn(struct msk_raft *raft, struct msk_now now, struct msk_actio
     msk_raft_reads_settle(raft, now, out);
     msk_raft_offer(raft, now, out);
     msk_raft_save(raft, out);
+    msk_raft_spare(raft);
 }
 
 /* 3.3, step 1 has no answer for old terms. One who still leads in an old term while we follow another leader learns it

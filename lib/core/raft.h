@@ -38,6 +38,7 @@ struct msk_raft_config {
     uint64_t forward_timeout_ms, query_timeout_ms;   /* 0: 2 s (groups.md 0) */
     uint64_t sync_batch_size, sync_fetch_timeout_ms; /* 0: 2000, 25 s */
     enum msk_on_fork on_fork;
+    bool stored;          /* what is on disk can be read again (MSK_ACTION_READ): old entries leave memory */
     bool reference_rules; /* simulator only: follow the reference without our defences (groups.md 7) */
     uint64_t seed;
     uint64_t *sequence; /* the last number given to a record: one count for all groups of a node, outlives the raft */
@@ -113,10 +114,15 @@ void msk_raft_machine_lost(struct msk_raft *raft, struct msk_actions *out);
 /* Take a snapshot of the machine if it has one and entries were applied since the last; as soon as it is at rest. */
 void msk_raft_snapshot(struct msk_raft *raft, struct msk_actions *out);
 
-/* The rolling digest of the entries up to `index`; false where they are not all there and committed. */
+/* The rolling digest of the entries up to `index`; false where they are not all there and committed, or `index` lies
+ * among those that have left memory. */
 bool msk_raft_digest(struct msk_raft *raft, uint64_t index, struct msk_digest *out);
-/* One entry of the log; valid until the next call. False: none there. */
+/* One entry of the log; valid until the next call. False: none there, or not in memory any more. */
 bool msk_raft_entry(const struct msk_raft *raft, uint64_t index, struct msk_log_entry *out);
+
+/* The answer to a READ: `count` entries from its first on, as it asked; 0: they cannot be read. */
+void msk_raft_entries_read(struct msk_raft *raft, struct msk_now now, uint64_t number, size_t count,
+                           struct msk_bytes entries, struct msk_actions *out);
 
 /* The record with this sequence number (and all before) is on disk; other groups' numbers do no harm. */
 void msk_raft_persisted(struct msk_raft *raft, struct msk_now now, uint64_t sequence, struct msk_actions *out);

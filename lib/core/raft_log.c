@@ -7,6 +7,9 @@
 bool msk_raft_holds(const struct msk_raft *raft, uint64_t index, const struct msk_log_entry *entry)
 {
     struct msk_log_entry ours;
+    uint64_t term;
+    if (index <= raft->log.gone)
+        return msk_log_term_at(&raft->log, index, &term) && term == entry->term;
     return msk_log_get(&raft->log, index, &ours) && ours.term == entry->term &&
            msk_bytes_equal(ours.command, entry->command);
 }
@@ -97,6 +100,14 @@ void msk_raft_log_persisted(struct msk_raft *raft, uint64_t sequence)
         raft->writes[i] = raft->writes[i + done];
 }
 
+/* One that may be lost is told again what is behind its last snapshot. */
+void msk_raft_spare(struct msk_raft *raft)
+{
+    uint64_t needed_to = raft->machine->may_be_lost ? raft->snapshot_index : raft->applied;
+    if (raft->config.stored)
+        msk_log_spare(&raft->log, needed_to < raft->durable ? needed_to : raft->durable);
+}
+
 /* ---- committing */
 
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)
@@ -114,7 +125,7 @@ void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *
 
 bool msk_raft_digest(struct msk_raft *raft, uint64_t index, struct msk_digest *out)
 {
-    if (index > raft->committed.index)
+    if (index > raft->committed.index || index < raft->log.gone)
         return false;
     *out = msk_log_digest(&raft->log, index);
     return true;

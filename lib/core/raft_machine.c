@@ -187,6 +187,7 @@ void msk_raft_machine_applied(struct msk_raft *raft, struct msk_now now, int res
     msk_requests_committed(raft, out);
     ask_held(raft, out);
     msk_raft_reads_settle(raft, now, out);
+    msk_raft_spare(raft);
 }
 
 void msk_raft_machine_answered(struct msk_raft *raft, struct msk_now now, uint64_t ticket, int result,

@@ -79,13 +79,10 @@ void msk_raft_forget_request(struct msk_raft *raft, uint64_t number)
 
 /* ---- commits */
 
-/* W-11: an index is no proof. Where we placed the commands ourselves the term of the last one tells, else their bytes.
- */
-static bool is_ours(const struct msk_raft *raft, const struct msk_request *request)
+/* The very commands that the leader was asked to place are where it said. */
+static bool are_there(const struct msk_raft *raft, const struct msk_request *request)
 {
     struct msk_log_entry entry;
-    if (request->term)
-        return msk_log_get(&raft->log, request->last, &entry) && entry.term == request->term;
     size_t offset = 0;
     for (uint64_t index = request->first; index <= request->last; index++) {
         uint64_t len;
@@ -98,16 +95,29 @@ static bool is_ours(const struct msk_raft *raft, const struct msk_request *reque
     return true;
 }
 
+/* W-11: an index is no proof. Where we placed the commands ourselves the term of the last one tells, else their bytes.
+ */
+static void end_committed(struct msk_raft *raft, struct msk_request *request, struct msk_actions *out)
+{
+    uint64_t term;
+    bool was_placed_here = request->term != 0;
+    (void)msk_log_term_at(&raft->log, request->last, &term);
+    if (was_placed_here ? term == request->term : are_there(raft, request))
+        msk_request_end(raft, request, MSK_OUTCOME_COMMITTED, NULL, out);
+    else if (!was_placed_here && request->first <= raft->log.gone)
+        msk_request_end(raft, request, MSK_OUTCOME_UNKNOWN, "its place was told too late to be compared", out);
+    else
+        msk_request_end(raft, request, MSK_OUTCOME_LOST, "other commands were committed in its place", out);
+}
+
 void msk_requests_committed(struct msk_raft *raft, struct msk_actions *out)
 {
     for (size_t i = 0; i < raft->requests.count;) {
         struct msk_request *request = &raft->requests.items[i];
-        if (request->state != MSK_REQUEST_PLACED || request->last > raft->applied)
-            i++;
-        else if (is_ours(raft, request))
-            msk_request_end(raft, request, MSK_OUTCOME_COMMITTED, NULL, out);
+        if (request->state == MSK_REQUEST_PLACED && request->last <= raft->applied)
+            end_committed(raft, request, out);
         else
-            msk_request_end(raft, request, MSK_OUTCOME_LOST, "other commands were committed in its place", out);
+            i++;
     }
 }
 

@@ -40,6 +40,7 @@ struct msk_raft_peer {
     /* it fetches from us (4.1) */
     uint64_t wanted_ms, told;         /* when it last asked what we have, 0: never; the end that it was told */
     uint64_t served_ms, served_bytes; /* in the second that began then */
+    uint64_t reading, reading_from;   /* the READ on its behalf, 0: none, and its first index */
 };
 
 /* Fetched entries that wait for those before them. */
@@ -137,6 +138,7 @@ struct msk_raft {
 
     struct msk_requests requests;
     struct msk_sync sync;
+    uint64_t reads;    /* the last number given to a READ */
     uint64_t offer_ms; /* when those who fetch from us may be told again of new entries */
 
     enum msk_role role;
@@ -221,7 +223,8 @@ void msk_raft_fail(struct msk_raft *raft, const char *reason, struct msk_actions
 
 /* ---- raft_log.c: what is appended, cut, committed, applied */
 
-/* The very same entry is at `index` (W-5, W-7). */
+/* The very same entry is at `index` (W-5, W-7). Of one that has left memory, committed and stored long ago, the term
+ * must do. */
 bool msk_raft_holds(const struct msk_raft *raft, uint64_t index, const struct msk_log_entry *entry);
 void msk_raft_cut(struct msk_raft *raft, uint64_t from, struct msk_actions *out);
 /* False after having reported the limit or set out->error. `from` NULL: our own. */
@@ -231,6 +234,8 @@ bool msk_raft_append(struct msk_raft *raft, const struct msk_digest *from, const
 void msk_raft_save_log(struct msk_raft *raft, struct msk_actions *out);
 /* The record is on disk. */
 void msk_raft_log_persisted(struct msk_raft *raft, uint64_t sequence);
+/* What is stored, committed and applied need not stay in memory. */
+void msk_raft_spare(struct msk_raft *raft);
 /* Commit up to `index`, which is in the log; the machine is told. */
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out);
 /* Another history than the group's (W-3): `theirs` is what `peer` has. */

@@ -1,4 +1,5 @@
-/* What every member gives to those who lag: which entries there are, and the entries (groups.md 4.1, 4.3.6). */
+/* What every member gives to those who lag: which entries there are, and the entries, from memory or from the disk
+ * (groups.md 4.1, 4.3.6). */
 #include "base/alloc.h"
 #include "core/raft_state.h"
 
@@ -46,35 +47,95 @@ static bool may_serve(struct msk_raft_peer *peer, struct msk_now now)
     return peer->served_bytes < SERVED_BYTES_MAX;
 }
 
-/* As many from `first` on as one answer takes. */
-static size_t collect(const struct msk_raft *raft, uint64_t first, size_t count, struct msk_fetched_entry *entries,
-                      size_t *bytes)
+/* As many of the entries from `first` on as one answer takes; they point into the log. */
+static size_t collect(const struct msk_raft *raft, uint64_t first, size_t count, struct msk_fetched_entry *entries)
 {
-    size_t taken = 0;
-    for (*bytes = 0; taken < count; taken++) {
+    size_t taken = 0, bytes = 0;
+    for (; taken < count; taken++) {
         struct msk_log_entry entry;
         if (!msk_log_get(&raft->log, first + taken, &entry) ||
-            (taken > 0 && *bytes + entry.command.len > ANSWER_BYTES_MAX))
+            (taken > 0 && bytes + entry.command.len > ANSWER_BYTES_MAX))
             break;
         entries[taken] = (struct msk_fetched_entry){entry.command, entry.term};
-        *bytes += entry.command.len;
+        bytes += entry.command.len;
     }
     return taken;
+}
+
+/* The same of encoded ones. */
+static size_t collect_encoded(struct msk_bytes encoded, size_t count, struct msk_fetched_entry *entries)
+{
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        struct msk_log_entry entry;
+        size_t len = msk_log_read_entry(encoded, &entry);
+        if (len == 0)
+            break;
+        entries[taken] = (struct msk_fetched_entry){entry.command, entry.term};
+        encoded = MSK_BYTES(encoded.data + len, encoded.len - len);
+    }
+    return taken;
+}
+
+static void give(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t first, struct msk_fetched_entry *entries,
+                 size_t count, struct msk_actions *out)
+{
+    if (count == 0) /* it asks others */
+        return;
+    for (size_t i = 0; i < count; i++)
+        peer->served_bytes += entries[i].command.len;
+    send_sync(raft, &peer->id,
+              &(struct msk_log_sync){.kind = MSK_SYNC_FETCH_ENTRIES_RESPONSE,
+                                     .fetched = {{first, first + count - 1}, {entries, count}}},
+              out);
+}
+
+/* The end of what is on disk and will never be another entry. */
+static uint64_t settled_end(const struct msk_raft *raft)
+{
+    return raft->committed.index < raft->durable ? raft->committed.index : raft->durable;
+}
+
+/* What has left memory comes from the disk: one read for a peer at a time. */
+static void read_first(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t first, uint64_t last,
+                       struct msk_actions *out)
+{
+    if (peer->reading)
+        return;
+    peer->reading = ++raft->reads;
+    peer->reading_from = first;
+    last = last < settled_end(raft) ? last : settled_end(raft);
+    msk_act_read(out, &raft->config.group, peer->reading, first, last - first + 1, ANSWER_BYTES_MAX);
 }
 
 static void serve(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t first, uint64_t last,
                   struct msk_actions *out)
 {
-    size_t bytes, count = (size_t)(last - first + 1);
-    struct msk_fetched_entry *entries = msk_calloc(count, sizeof *entries);
-    if (!entries) /* it asks again */
+    size_t count = (size_t)(last - first + 1);
+    if (first <= raft->log.gone) {
+        read_first(raft, peer, first, last, out);
         return;
-    count = collect(raft, first, count, entries, &bytes);
-    peer->served_bytes += bytes;
-    send_sync(raft, &peer->id,
-              &(struct msk_log_sync){.kind = MSK_SYNC_FETCH_ENTRIES_RESPONSE,
-                                     .fetched = {{first, first + count - 1}, {entries, count}}},
-              out);
+    }
+    struct msk_fetched_entry *entries = msk_calloc(count, sizeof *entries);
+    if (entries) /* otherwise it asks again */
+        give(raft, peer, first, entries, collect(raft, first, count, entries), out);
+    msk_free(entries);
+}
+
+void msk_raft_entries_read(struct msk_raft *raft, struct msk_now now, uint64_t number, size_t count,
+                           struct msk_bytes encoded, struct msk_actions *out)
+{
+    struct msk_raft_peer *peer = NULL;
+    (void)now;
+    for (size_t i = 0; i < raft->peer_count && !peer; i++)
+        peer = raft->peers[i].reading == number ? &raft->peers[i] : NULL;
+    if (!peer)
+        return;
+    peer->reading = 0;
+    bool is_of_use = peer->bonded && !raft->halted && peer->reading_from + count - 1 <= settled_end(raft);
+    struct msk_fetched_entry *entries = is_of_use ? msk_calloc(count, sizeof *entries) : NULL;
+    if (entries)
+        give(raft, peer, peer->reading_from, entries, collect_encoded(encoded, count, entries), out);
     msk_free(entries);
 }
 

@@ -17,6 +17,21 @@ struct changes {
     size_t count, capacity, bytes;
 };
 
+/* Wanted entries, in order. */
+struct reads {
+    struct msk_disk_read *items;
+    size_t count, capacity;
+};
+
+/* One that is under way, or over. */
+struct reading {
+    struct msk_disk_read what;
+    struct msk_builder entries;
+    uint64_t count;
+    struct msk_error err;
+    int rc;
+};
+
 struct msk_disk {
     uv_loop_t *loop;
     struct msk_store *store;
@@ -25,18 +40,25 @@ struct msk_disk {
     uint64_t put_sequence; /* of the newest record put */
     size_t waiting_count;  /* of states */
     struct changes waiting;
+    struct reads reads;
 
-    /* The transaction under way; a thread of the pool reads it. */
+    /* What is under way; a thread of the pool has it. */
     uv_work_t work;
-    uv_sem_t written; /* posted by the thread when it is done */
+    enum { JOB_WRITE, JOB_READ } job;
+    uv_sem_t done; /* posted by the thread */
     bool running, failed;
-    bool over; /* the thread is done, and `written` was waited for */
+    bool over; /* the thread is done, and `done` was waited for */
+
+    /* The transaction. */
+    bool untold; /* written, or being so, and not reported */
     struct msk_store_record *batch;
     size_t batch_count, batch_capacity;
     struct changes batch_changes;
     uint64_t batch_sequence;
     struct msk_error batch_err;
     int batch_rc;
+
+    struct reading reading;
 };
 
 static void clear_changes(struct changes *changes)
@@ -107,7 +129,8 @@ static void free_all(struct msk_disk *disk)
     clear_changes(&disk->batch_changes);
     msk_free(disk->waiting.items);
     msk_free(disk->batch_changes.items);
-    uv_sem_destroy(&disk->written);
+    msk_free(disk->reads.items);
+    uv_sem_destroy(&disk->done);
     msk_free(disk->batch);
     msk_free(disk);
 }
@@ -121,7 +144,7 @@ int msk_disk_new(uv_loop_t *loop, struct msk_store *store, const struct msk_disk
     disk->loop = loop;
     disk->store = store;
     disk->owner = *owner;
-    if (uv_sem_init(&disk->written, 0)) {
+    if (uv_sem_init(&disk->done, 0)) {
         msk_free(disk);
         return msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
     }
@@ -234,18 +257,29 @@ static void write_batch(struct msk_disk *disk)
     disk->batch_rc = msk_store_write(disk->store, &batch, &disk->batch_err);
 }
 
+static void read_entries(struct msk_disk *disk)
+{
+    struct reading *reading = &disk->reading;
+    const struct msk_disk_read *what = &reading->what;
+    reading->rc = msk_store_read_entries(disk->store, &what->group, what->first, what->count, what->bytes_max,
+                                         &reading->entries, &reading->count, &reading->err);
+}
+
 /* In a thread of the pool. */
 static void on_work(uv_work_t *work)
 {
     struct msk_disk *disk = work->data;
-    write_batch(disk);
-    uv_sem_post(&disk->written);
+    if (disk->job == JOB_WRITE)
+        write_batch(disk);
+    else
+        read_entries(disk);
+    uv_sem_post(&disk->done);
 }
 
 static void await_thread(struct msk_disk *disk)
 {
     if (!disk->over)
-        uv_sem_wait(&disk->written);
+        uv_sem_wait(&disk->done);
     disk->over = true;
 }
 
@@ -255,16 +289,35 @@ static void fail(struct msk_disk *disk, const struct msk_error *err)
     disk->owner.failed(disk->owner.context, err);
 }
 
-/* Tell what the transaction came to, and begin the next. */
-static void finish_batch(struct msk_disk *disk)
+/* Tell what the transaction came to. */
+static void tell_batch(struct msk_disk *disk)
 {
-    disk->running = false;
+    disk->untold = false;
     clear_changes(&disk->batch_changes);
-    if (disk->batch_rc) {
+    if (disk->batch_rc)
         fail(disk, &disk->batch_err);
-        return;
-    }
-    disk->owner.stored(disk->owner.context, disk->batch_sequence);
+    else
+        disk->owner.stored(disk->owner.context, disk->batch_sequence);
+}
+
+static void tell_reading(struct msk_disk *disk, struct reading *reading)
+{
+    bool failed = reading->rc < 0;
+    disk->owner.read(disk->owner.context, &reading->what, failed ? 0 : (size_t)reading->count,
+                     failed ? MSK_BYTES("", 0) : msk_builder_view(&reading->entries), failed ? &reading->err : NULL);
+    msk_builder_free(&reading->entries);
+}
+
+/* Tell what it came to, and begin with what waits; whoever is told may have begun with it already. */
+static void finish_job(struct msk_disk *disk)
+{
+    bool was_reading = disk->job == JOB_READ;
+    struct reading reading = disk->reading;
+    disk->running = false;
+    if (disk->untold)
+        tell_batch(disk);
+    if (was_reading)
+        tell_reading(disk, &reading);
     msk_disk_flush(disk);
 }
 
@@ -273,37 +326,80 @@ static void on_work_over(uv_work_t *work, int status)
     (void)status;
     struct msk_disk *disk = work->data;
     await_thread(disk);
-    finish_batch(disk);
+    finish_job(disk);
 }
 
-void msk_disk_flush(struct msk_disk *disk)
+static void begin(struct msk_disk *disk, int job)
 {
-    if (!is_anything_waiting(disk) || disk->running || disk->failed)
-        return;
+    disk->job = job;
+    disk->work.data = disk;
+    disk->running = true;
+    disk->over = false;
+    uv_queue_work(disk->loop, &disk->work, on_work, on_work_over);
+}
+
+static void begin_reading(struct msk_disk *disk)
+{
+    struct reads *reads = &disk->reads;
+    disk->reading = (struct reading){.what = reads->items[0]};
+    msk_builder_init(&disk->reading.entries, MSK_LOG_BYTES_MAX);
+    reads->count--;
+    memmove(reads->items, reads->items + 1, reads->count * sizeof *reads->items);
+    begin(disk, JOB_READ);
+}
+
+static void begin_writing(struct msk_disk *disk)
+{
     if (reserve_batch(disk)) {
         fail(disk, &(struct msk_error){.code = MSK_E_NOMEM, .text = "out of memory"});
         return;
     }
     gather_batch(disk);
-    disk->work.data = disk;
-    disk->running = true;
-    disk->over = !msk_store_is_durable(disk->store);
-    if (!disk->over) {
-        uv_queue_work(disk->loop, &disk->work, on_work, on_work_over);
+    disk->untold = true;
+    if (msk_store_is_durable(disk->store)) {
+        begin(disk, JOB_WRITE);
     } else {
         write_batch(disk);
-        finish_batch(disk);
+        tell_batch(disk);
     }
 }
 
-/* Nothing under way and nothing waiting, so that the store may be read. What this writes is told at the end of the
- * transaction that ran, or by the next one. */
+/* In turns, so that neither waits for more than one of the other. */
+void msk_disk_flush(struct msk_disk *disk)
+{
+    bool is_turn_of_reads = disk->job == JOB_WRITE || !is_anything_waiting(disk);
+    while (!disk->running && !disk->failed && (is_anything_waiting(disk) || disk->reads.count > 0)) {
+        if (disk->reads.count > 0 && is_turn_of_reads)
+            begin_reading(disk);
+        else
+            begin_writing(disk);
+    }
+}
+
+int msk_disk_read(struct msk_disk *disk, const struct msk_disk_read *read)
+{
+    struct reads *reads = &disk->reads;
+    if (reads->count == MSK_DISK_READS_MAX)
+        return MSK_E_LIMIT;
+    if (reads->count == reads->capacity) {
+        size_t capacity = reads->capacity ? reads->capacity * 2 : 4;
+        struct msk_disk_read *items = msk_realloc(reads->items, capacity * sizeof *items);
+        if (!items)
+            return MSK_E_NOMEM;
+        reads->items = items;
+        reads->capacity = capacity;
+    }
+    reads->items[reads->count++] = *read;
+    return 0;
+}
+
+/* Nothing under way and nothing waiting to be written, so that the store may be read. What this writes is told at the
+ * end of what runs, or at once. */
 static int settle(struct msk_disk *disk, struct msk_error *err)
 {
     if (disk->running)
         await_thread(disk);
-    bool wrote_badly = disk->running && disk->batch_rc;
-    if (disk->failed || wrote_badly)
+    if (disk->failed || (disk->untold && disk->batch_rc))
         return msk_fail(err, MSK_E_IO, "an earlier write failed");
     if (!is_anything_waiting(disk))
         return 0;
@@ -312,11 +408,12 @@ static int settle(struct msk_disk *disk, struct msk_error *err)
     clear_changes(&disk->batch_changes);
     gather_batch(disk);
     write_batch(disk);
+    disk->untold = true;
     int rc = disk->batch_rc;
     if (rc)
         msk_fail(err, rc, "%s", disk->batch_err.text);
     if (!disk->running)
-        finish_batch(disk);
+        tell_batch(disk);
     return rc;
 }
 
@@ -349,7 +446,7 @@ bool msk_disk_is_durable(const struct msk_disk *disk)
 
 bool msk_disk_idle(const struct msk_disk *disk)
 {
-    return disk->failed || (!disk->running && !is_anything_waiting(disk));
+    return !disk->running && (disk->failed || (!is_anything_waiting(disk) && disk->reads.count == 0));
 }
 
 static void ignore_stored(void *context, uint64_t sequence)
@@ -364,11 +461,22 @@ static void ignore_failed(void *context, const struct msk_error *err)
     (void)err;
 }
 
+static void ignore_read(void *context, const struct msk_disk_read *read, size_t count, struct msk_bytes entries,
+                        const struct msk_error *err)
+{
+    (void)context;
+    (void)read;
+    (void)count;
+    (void)entries;
+    (void)err;
+}
+
 void msk_disk_free(struct msk_disk *disk)
 {
     if (!disk)
         return;
-    disk->owner = (struct msk_disk_owner){.stored = ignore_stored, .failed = ignore_failed};
+    disk->owner = (struct msk_disk_owner){.stored = ignore_stored, .failed = ignore_failed, .read = ignore_read};
+    disk->reads.count = 0;
     msk_disk_flush(disk);
     while (!msk_disk_idle(disk))
         uv_run(disk->loop, UV_RUN_ONCE);

@@ -41,6 +41,17 @@ void msk_runtime_stored(void *context, uint64_t sequence)
         msk_net_turn(runtime->net);
 }
 
+void msk_runtime_read(void *context, const struct msk_disk_read *read, size_t count, struct msk_bytes entries,
+                      const struct msk_error *err)
+{
+    struct msk_runtime *runtime = context;
+    if (err)
+        msk_journal_warn(&runtime->journal, "warning: stored entries for a peer: %s", err->text);
+    msk_node_entries_read(runtime->node, msk_now(), &read->group, read->number, count, entries, &runtime->actions);
+    if (!runtime->acting)
+        msk_net_turn(runtime->net);
+}
+
 /* ---- actions */
 
 static void fail(struct msk_runtime *runtime, int rc, const char *reason)
@@ -63,6 +74,24 @@ static void change_log(struct msk_runtime *runtime, const struct msk_store_chang
     int rc = msk_disk_change(runtime->disk, change, sequence);
     if (rc)
         fail(runtime, rc, rc == MSK_E_LIMIT ? "the disk does not keep up" : msk_error_sentence(rc));
+}
+
+/* Whoever wants it asks again, or others. */
+static void read_entries(struct msk_runtime *runtime, const struct msk_action *action)
+{
+    const struct msk_disk_read read = {
+        .group = action->read.group,
+        .number = action->read.number,
+        .first = action->read.first,
+        .count = action->read.count,
+        .bytes_max = action->read.bytes_max,
+    };
+    struct msk_error err;
+    int rc = msk_disk_read(runtime->disk, &read);
+    if (rc) {
+        msk_fail(&err, rc, "%s", msk_error_sentence(rc));
+        msk_runtime_read(runtime, &read, 0, MSK_BYTES("", 0), &err);
+    }
 }
 
 static void append(struct msk_runtime *runtime, struct msk_action *action)
@@ -134,6 +163,9 @@ static void execute(struct msk_runtime *runtime, struct msk_action *action)
         break;
     case MSK_ACTION_SNAPSHOT:
         keep_snapshot(runtime, action);
+        break;
+    case MSK_ACTION_READ:
+        read_entries(runtime, action);
         break;
     case MSK_ACTION_REPLY:
         msk_calls_reply(&runtime->calls, action);

@@ -111,6 +111,7 @@ int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config 
     if (rc)
         return rc;
     struct msk_group_config complete = *config;
+    complete.raft.stored = msk_disk_is_durable(runtime->disk);
     bool is_program = config->raft.machine && !config->raft.machine->create;
     if (is_program)
         rc = add_program(runtime, &complete, err);

@@ -121,7 +121,8 @@ static int open_disk(struct msk_runtime *runtime, const struct msk_digest *peer_
 {
     const struct msk_runtime_config *config = runtime->config;
     const struct msk_store_identity identity = {.peer_id = *peer_id, .network_id = config->network_id};
-    const struct msk_disk_owner owner = {.stored = msk_runtime_stored, .failed = on_disk_failed, .context = runtime};
+    const struct msk_disk_owner owner = {
+        .stored = msk_runtime_stored, .failed = on_disk_failed, .read = msk_runtime_read, .context = runtime};
     struct msk_store *store;
     int rc = config->data_directory ? msk_store_open_directory(config->data_directory, &identity, &store, err)
                                     : msk_store_open_memory(&store);

@@ -67,6 +67,10 @@ void msk_runtime_execute(struct msk_runtime *runtime);
 /* A record is stored: tell the node, and send what waited. */
 void msk_runtime_stored(void *context, uint64_t sequence);
 
+/* What a peer wanted from the disk goes to the node. */
+void msk_runtime_read(void *context, const struct msk_disk_read *read, size_t count, struct msk_bytes entries,
+                      const struct msk_error *err);
+
 /* Join one group; as msk_node_join. What it asks for is executed by the next turn. */
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err);
 

@@ -245,6 +245,7 @@ static const struct msk_store_ops sqlite_ops = {
     .load = sqlite_load,
     .load_log = msk_sqlite_load_log,
     .load_entries = msk_sqlite_load_entries,
+    .read_entries = msk_sqlite_read_entries,
     .write = sqlite_write,
     .name_group = sqlite_name_group,
     .close = sqlite_close,

@@ -95,6 +95,38 @@ static int put_entries(struct msk_sqlite_store *store, const struct msk_digest *
     return put_row(store, MSK_SQLITE_PUT_ENTRIES, &row, err);
 }
 
+/* How many of `count` entries make one row, and how long they are. */
+static uint64_t measure_run(struct msk_bytes entries, uint64_t count, size_t *len)
+{
+    uint64_t taken = 0;
+    for (*len = 0; taken < count; taken++) {
+        struct msk_log_entry entry;
+        size_t next = msk_log_read_entry(MSK_BYTES(entries.data + *len, entries.len - *len), &entry);
+        if (next == 0 || (taken > 0 && *len + next > MSK_STORE_RUN_BYTES))
+            break;
+        *len += next;
+    }
+    return taken;
+}
+
+/* In rows short enough to be read for a few of their entries. */
+static int put_runs(struct msk_sqlite_store *store, const struct msk_store_change *change, struct msk_error *err)
+{
+    struct msk_bytes rest = MSK_BYTES(change->data, change->len);
+    uint64_t done = 0;
+    int rc = 0;
+    while (rc == 0 && done < change->count) {
+        size_t len;
+        uint64_t count = measure_run(rest, change->count - done, &len);
+        if (count == 0)
+            return fail_damaged(&change->group, "it is not whole", change->first + done, err);
+        rc = put_entries(store, &change->group, change->first + done, count, MSK_BYTES(rest.data, len), err);
+        rest = MSK_BYTES(rest.data + len, rest.len - len);
+        done += count;
+    }
+    return rc;
+}
+
 /* The first `keep` entries of a row that has `count`. */
 static int shorten(struct msk_bytes entries, uint64_t count, uint64_t keep, struct msk_builder *out)
 {
@@ -165,9 +197,8 @@ static int append(struct msk_sqlite_store *store, const struct msk_store_change 
     int rc = cut(store, &change->group, change->first, err);
     if (rc == 0 && change->first == 1 && change->cursor.index == 0)
         rc = run_at(store, MSK_SQLITE_DROP_SNAPSHOT, &change->group, 0, err);
-    if (rc == 0 && change->count > 0)
-        rc =
-            put_entries(store, &change->group, change->first, change->count, MSK_BYTES(change->data, change->len), err);
+    if (rc == 0)
+        rc = put_runs(store, change, err);
     return rc ? rc : put_row(store, MSK_SQLITE_PUT_STATE, &state, err);
 }
 
@@ -278,5 +309,62 @@ int msk_sqlite_load_entries(struct msk_store *base, const struct msk_digest *gro
         rc = fail_damaged(group, "it is missing", log->count + 1, err);
     if (rc == 0 && log->count > last)
         rc = fail_damaged(group, "it is behind the end", last + 1, err);
+    return rc;
+}
+
+/* ---- reading a part */
+
+/* Where it ends and what may still be taken. */
+struct part {
+    uint64_t next, left;
+    size_t bytes_left;
+    struct msk_builder *out;
+    uint64_t *read;
+};
+
+/* Of the entries of a row those that are wanted. False: that is all. */
+static bool take_part(const struct msk_sqlite_row *row, struct part *part)
+{
+    struct msk_bytes rest = row->data;
+    for (uint64_t i = 0, index = row->numbers[0]; i < row->numbers[1] && part->left > 0; i++, index++) {
+        struct msk_log_entry entry;
+        size_t len = msk_log_read_entry(rest, &entry);
+        if (len == 0 || (*part->read > 0 && len > part->bytes_left))
+            return false;
+        if (index == part->next) {
+            msk_builder_append(part->out, rest.data, len);
+            part->bytes_left -= len < part->bytes_left ? len : part->bytes_left;
+            part->next++;
+            part->left--;
+            (*part->read)++;
+        }
+        rest = MSK_BYTES(rest.data + len, rest.len - len);
+    }
+    return part->left > 0 && part->bytes_left > 0;
+}
+
+int msk_sqlite_read_entries(struct msk_store *base, const struct msk_digest *group, uint64_t first, uint64_t count,
+                            size_t bytes_max, struct msk_builder *out, uint64_t *read, struct msk_error *err)
+{
+    struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
+    sqlite3_stmt *get = store->statements[MSK_SQLITE_GET_FROM];
+    struct part part = {.next = first, .left = count, .bytes_left = bytes_max, .out = out, .read = read};
+    int rc = bind_place(store, get, group, first, err), step = SQLITE_DONE;
+    bool wants_more = rc == 0;
+    while (wants_more && (step = sqlite3_step(get)) == SQLITE_ROW) {
+        struct msk_sqlite_row row = {.table = "log", .group = group, .number_count = 2, .has_data = true};
+        if (!msk_sqlite_read_row(get, 0, &row) || row.numbers[0] > part.next) {
+            rc = fail_damaged(group, row.numbers[0] > part.next ? "it is missing" : "bad checksum", part.next, err);
+            break;
+        }
+        wants_more = take_part(&row, &part);
+    }
+    if (rc == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
+        rc = msk_sqlite_fail(store->db, step, err);
+    sqlite3_reset(get);
+    if (rc == 0 && out->error)
+        rc = msk_fail(err, out->error, "%s", msk_error_sentence(out->error));
+    if (rc == 0 && *read == 0)
+        rc = msk_fail(err, MSK_E_NOTFOUND, "entry %llu is not stored", (unsigned long long)first);
     return rc;
 }

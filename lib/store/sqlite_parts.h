@@ -33,6 +33,8 @@
     X(GET_BEFORE, "SELECT first, count, checksum, entries FROM log WHERE group_id = ? AND first < ?"         \
                   " ORDER BY first DESC LIMIT 1")                                                            \
     X(GET_ENTRIES, "SELECT first, count, checksum, entries FROM log WHERE group_id = ? ORDER BY first")      \
+    X(GET_FROM, "SELECT first, count, checksum, entries FROM log WHERE group_id = ?1 AND first >= ifnull("   \
+                "(SELECT max(first) FROM log WHERE group_id = ?1 AND first <= ?2), ?2) ORDER BY first")      \
     X(PUT_STATE, "INSERT OR REPLACE INTO log_state VALUES (?, ?, ?, ?, ?)")                                  \
     X(GET_STATE, "SELECT last, committed_term, committed_index, checksum FROM log_state WHERE group_id = ?") \
     X(PUT_SNAPSHOT, "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?)")                                \
@@ -95,5 +97,7 @@ int msk_sqlite_load_log(struct msk_store *base, const struct msk_digest *group, 
                         struct msk_error *err);
 int msk_sqlite_load_entries(struct msk_store *base, const struct msk_digest *group, uint64_t last, struct msk_log *log,
                             struct msk_error *err);
+int msk_sqlite_read_entries(struct msk_store *base, const struct msk_digest *group, uint64_t first, uint64_t count,
+                            size_t bytes_max, struct msk_builder *out, uint64_t *read, struct msk_error *err);
 
 #endif

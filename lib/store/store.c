@@ -31,6 +31,14 @@ int msk_store_load_entries(struct msk_store *store, const struct msk_digest *gro
     return store->ops->load_entries ? store->ops->load_entries(store, group, last, log, err) : 0;
 }
 
+int msk_store_read_entries(struct msk_store *store, const struct msk_digest *group, uint64_t first, uint64_t count,
+                           size_t bytes_max, struct msk_builder *out, uint64_t *read, struct msk_error *err)
+{
+    *read = 0;
+    return store->ops->read_entries ? store->ops->read_entries(store, group, first, count, bytes_max, out, read, err)
+                                    : msk_fail(err, MSK_E_NOTFOUND, "no log is kept");
+}
+
 int msk_store_write(struct msk_store *store, const struct msk_store_batch *batch, struct msk_error *err)
 {
     return store->ops->write(store, batch, err);

@@ -9,8 +9,9 @@
 #include "core/action.h"
 #include "core/log.h"
 
-#define MSK_STORE_FORMAT     3    /* of the tables; an older one is brought up to it, a newer one refused */
-#define MSK_STORE_GROUPS_MAX 4096 /* a directory with more records than this is not read */
+#define MSK_STORE_FORMAT     3           /* of the tables; an older one is brought up to it, a newer one refused */
+#define MSK_STORE_RUN_BYTES  (64u << 10) /* of entries that are stored, and read again, together; one may be longer */
+#define MSK_STORE_GROUPS_MAX 4096        /* a directory with more records than this is not read */
 
 struct msk_store;
 
@@ -84,6 +85,12 @@ int msk_store_load_entries(struct msk_store *store, const struct msk_digest *gro
  * written where it says so already. MSK_E_IO, MSK_E_DAMAGED, MSK_E_NOMEM. */
 int msk_store_name_group(struct msk_store *store, const struct msk_digest *group, const char *alias,
                          const char *machine, struct msk_error *err);
+
+/* Append encoded entries from `first` on to `out`: `*read` of them, at most `count`, at least one, and no more than
+ * `bytes_max` bytes unless the first alone is longer. MSK_E_NOTFOUND: there is none at `first`; MSK_E_DAMAGED names
+ * group and index; MSK_E_IO, MSK_E_NOMEM. */
+int msk_store_read_entries(struct msk_store *store, const struct msk_digest *group, uint64_t first, uint64_t count,
+                           size_t bytes_max, struct msk_builder *out, uint64_t *read, struct msk_error *err);
 
 /* Keep a batch, all or nothing: it is on disk when this returns 0; of two records for one group the later counts.
  * MSK_E_IO (also a full disk, and a database that is no longer in its place), MSK_E_DAMAGED, MSK_E_NOMEM. After a

@@ -9,6 +9,7 @@ import time
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LIMIT_S = 60
+ANSWER_LIMIT_S = 150  # members give up after 120 themselves
 BIN = os.environ.get("MSK_BIN", "build/bin")
 
 
@@ -34,12 +35,12 @@ class Member:
             except ValueError:
                 pass
 
-    def wait(self, wanted, after=0.0):
+    def wait(self, wanted, after=0.0, limit_s=LIMIT_S):
         """The first event, among those past and to come, that arrived after `after` and that `wanted` accepts."""
         for item in self.seen:
             if item[0] > after and wanted(item[1]):
                 return item
-        end = time.monotonic() + LIMIT_S
+        end = time.monotonic() + limit_s
         while True:
             item = self.events.get(timeout=max(0.0, end - time.monotonic()))
             self.seen.append(item)
@@ -51,7 +52,7 @@ class Member:
         asked = time.monotonic()
         self.process.stdin.write(json.dumps({"cmd": cmd, **arguments}) + "\n")
         self.process.stdin.flush()
-        answer = self.wait(lambda e: e.get("event") == "answer", asked)[1]
+        answer = self.wait(lambda e: e.get("event") == "answer", asked, ANSWER_LIMIT_S)[1]
         if not answer["ok"]:
             raise RuntimeError(f"{cmd}: {answer['error']}")
         return answer

@@ -170,6 +170,9 @@ static inline void net_do(struct net *net, int number, struct msk_action *action
     case MSK_ACTION_SNAPSHOT:
         net_write(net, place, action);
         break;
+    case MSK_ACTION_READ:
+        fail_msg("nothing has left memory");
+        break;
     case MSK_ACTION_REPLY:
         if (net->replied)
             net->replied(net, number, action);

@@ -70,6 +70,8 @@ struct world {
     int two_leaders;
     struct ended ended[ENDED_MAX]; /* a ring */
     size_t ended_count;
+    int unreadable; /* what this member has stored cannot be read again */
+    size_t reads;
 };
 
 static inline struct msk_now world_now(const struct world *world)
@@ -306,6 +308,29 @@ static inline void drop_records(struct member *member)
     }
 }
 
+static inline void perform(struct world *world, int number, struct msk_actions *actions);
+
+/* What has left memory is still on the disk, unless the test says that it cannot be read. */
+static inline void read_disk(struct world *world, int number, const struct msk_action *action)
+{
+    struct member *member = &world->members[number];
+    struct msk_actions actions = {0};
+    struct msk_builder found;
+    uint64_t count = world->unreadable == number ? 0 : action->read.count, next = action->read.first;
+    msk_builder_init(&found, MSK_LOG_BYTES_MAX);
+    assert_true(next + action->read.count - 1 <= member->disk_log.count);
+    for (uint64_t end = next + count; next < end;) {
+        struct msk_bytes part;
+        next += msk_log_encoded(&member->disk_log, next, end - 1, &part);
+        msk_builder_append(&found, part.data, part.len);
+    }
+    world->reads++;
+    msk_raft_entries_read(member->raft, world_now(world), action->read.number, (size_t)count, msk_builder_view(&found),
+                          &actions);
+    msk_builder_free(&found);
+    perform(world, number, &actions);
+}
+
 static inline void perform(struct world *world, int number, struct msk_actions *actions)
 {
     struct member *member = &world->members[number];
@@ -318,6 +343,8 @@ static inline void perform(struct world *world, int number, struct msk_actions *
             post(world, number, action);
         } else if (action->kind == MSK_ACTION_REPLY) {
             note_end(world, number, action);
+        } else if (action->kind == MSK_ACTION_READ) {
+            read_disk(world, number, action);
         } else {
             write_record(member, action);
         }

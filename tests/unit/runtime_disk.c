@@ -53,8 +53,20 @@ static void slow_close(struct msk_store *base)
     store->closed = true;
 }
 
+/* Every entry is empty; there is none from index 100 on. */
+static int slow_read_entries(struct msk_store *base, const struct msk_digest *group, uint64_t first, uint64_t count,
+                             size_t bytes_max, struct msk_builder *out, uint64_t *entry_count, struct msk_error *err)
+{
+    (void)base, (void)group, (void)bytes_max;
+    if (first >= 100)
+        return msk_fail(err, MSK_E_NOTFOUND, "entry %d is not stored", (int)first);
+    for (*entry_count = 0; *entry_count < count; ++*entry_count)
+        msk_builder_append(out, "\x01", 2);
+    return out->error;
+}
+
 static const struct msk_store_ops slow_ops = {
-    .durable = true, .load = slow_load, .write = slow_write, .close = slow_close};
+    .durable = true, .load = slow_load, .read_entries = slow_read_entries, .write = slow_write, .close = slow_close};
 
 struct fixture {
     uv_loop_t loop;
@@ -63,7 +75,23 @@ struct fixture {
     uint64_t stored; /* the last sequence reported */
     size_t reports, failures;
     struct msk_error failure; /* the last one */
+    char told[32];            /* in order: 's' stored, a digit: so many entries read, '-': none */
 };
+
+static void note(struct fixture *fixture, char what)
+{
+    size_t len = strlen(fixture->told);
+    assert_true(len + 1 < sizeof fixture->told);
+    fixture->told[len] = what;
+}
+
+static void on_read(void *context, const struct msk_disk_read *what, size_t count, struct msk_bytes entries,
+                    const struct msk_error *err)
+{
+    assert_int_equal(entries.len, 2 * count);
+    assert_true(err ? count == 0 && strstr(err->text, "is not stored") : count == what->count);
+    note(context, count ? (char)('0' + count) : '-');
+}
 
 static void on_stored(void *context, uint64_t sequence)
 {
@@ -71,6 +99,7 @@ static void on_stored(void *context, uint64_t sequence)
     assert_true(sequence > fixture->stored);
     fixture->stored = sequence;
     fixture->reports++;
+    note(fixture, 's');
 }
 
 static void on_failed(void *context, const struct msk_error *err)
@@ -82,7 +111,7 @@ static void on_failed(void *context, const struct msk_error *err)
 
 static void open_disk(struct fixture *fixture, struct msk_store *store)
 {
-    const struct msk_disk_owner owner = {.stored = on_stored, .failed = on_failed, .context = fixture};
+    const struct msk_disk_owner owner = {.stored = on_stored, .failed = on_failed, .read = on_read, .context = fixture};
     struct msk_error err;
     assert_int_equal(msk_disk_new(&fixture->loop, store, &owner, &fixture->disk, &err), 0);
 }
@@ -301,6 +330,66 @@ static void a_change_that_is_lost_ends_the_writing(void **state)
     assert_int_equal(fixture->store.transactions, 0);
 }
 
+static void want(struct fixture *fixture, uint64_t first, uint64_t count)
+{
+    const struct msk_disk_read what = {.group = {{1}}, .number = first, .first = first, .count = count};
+    assert_int_equal(msk_disk_read(fixture->disk, &what), 0);
+    msk_disk_flush(fixture->disk);
+}
+
+static void await_told(struct fixture *fixture, const char *told)
+{
+    while (strlen(fixture->told) < strlen(told))
+        uv_run(&fixture->loop, UV_RUN_ONCE);
+    assert_string_equal(fixture->told, told);
+}
+
+static void readers_and_writers_take_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    open_disk(fixture, &fixture->store.base);
+    want(fixture, 1, 1); /* at once */
+    await_told(fixture, "1");
+    put(fixture, 1, 10, 1);
+    want(fixture, 2, 2);
+    want(fixture, 100, 3);
+    put(fixture, 1, 11, 2);
+    assert_false(msk_disk_idle(fixture->disk));
+    let_go(fixture, '.');
+    await_told(fixture, "1s2"); /* then the second transaction waits to be let go */
+    let_go(fixture, '.');
+    await_told(fixture, "1s2s-");
+    assert_true(msk_disk_idle(fixture->disk));
+}
+
+/* What is put while entries are read is written when somebody must wait for it, and told once. */
+static void a_start_does_not_wait_for_readers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct msk_store_log log;
+    struct msk_error err;
+    const struct msk_digest id = {{1}};
+    open_disk(fixture, &fixture->store.base);
+    want(fixture, 1, 1);
+    put(fixture, 1, 10, 1);
+    assert_int_equal(write(fixture->store.let_go[1], ".", 1), 1);
+    assert_int_equal(msk_disk_load_log(fixture->disk, &id, &log, &err), 0);
+    assert_int_equal(fixture->store.transactions, 1);
+    await_told(fixture, "s1");
+    assert_int_equal(fixture->stored, 1);
+    assert_true(msk_disk_idle(fixture->disk));
+}
+
+static void readers_are_limited(void **state)
+{
+    struct fixture *fixture = *state;
+    open_disk(fixture, &fixture->store.base);
+    const struct msk_disk_read what = {.group = {{1}}, .first = 1, .count = 1};
+    for (int i = 0; i < MSK_DISK_READS_MAX; i++)
+        assert_int_equal(msk_disk_read(fixture->disk, &what), 0);
+    assert_int_equal(msk_disk_read(fixture->disk, &what), MSK_E_LIMIT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -315,6 +404,9 @@ int main(void)
         TEST(changes_of_a_log_keep_their_order),
         TEST(reading_waits_for_what_was_put),
         TEST(a_change_that_is_lost_ends_the_writing),
+        TEST(readers_and_writers_take_turns),
+        TEST(a_start_does_not_wait_for_readers),
+        TEST(readers_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,78 @@ static void a_log_taken_anew_has_no_snapshot(void **state)
     assert_null(stored.snapshot);
 }
 
+/* ---- a part of it */
+
+static int read_part(struct fixture *fixture, uint64_t first, uint64_t count, size_t bytes_max, uint64_t *read,
+                     struct msk_error *err)
+{
+    struct msk_builder out;
+    msk_builder_init(&out, MSK_LOG_BYTES_MAX);
+    int rc = msk_store_read_entries(fixture->store, &group, first, count, bytes_max, &out, read, err);
+    struct msk_bytes rest = msk_builder_view(&out);
+    for (uint64_t i = 0; rc == 0 && i < *read; i++) {
+        struct msk_log_entry entry;
+        uint64_t index = first + i;
+        size_t len = msk_log_read_entry(rest, &entry);
+        assert_int_not_equal(len, 0);
+        assert_memory_equal(entry.command.data, &index, sizeof index);
+        rest = MSK_BYTES(rest.data + len, rest.len - len);
+    }
+    assert_true(rc < 0 || rest.len == 0);
+    msk_builder_free(&out);
+    return rc;
+}
+
+/* Of ten thousand entries of ten bytes, written at once, and ten more behind them. */
+static void parts_are_read(void **state)
+{
+    static const struct {
+        uint64_t first, count;
+        size_t bytes_max;
+        uint64_t read;
+    } parts[] = {
+        {1, 10, 1000, 10},
+        {5000, 3000, 1 << 20, 3000},
+        {9995, 10, 1000, 10},
+        {10001, 100, 1 << 20, 10},
+        {1, 20000, 1 << 20, 10010},
+        {7, 100, 35, 3},
+        {7, 100, 1, 1},
+        {10010, 1, 1, 1},
+        {9999, 100, 30, 3},
+        {10000, 1, 1000, 1},
+    };
+    struct fixture *fixture = *state;
+    struct msk_error err = {0};
+    uint64_t read;
+    append(fixture, 1, 1, 10000);
+    append(fixture, 1, 10001, 10010);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        assert_int_equal(read_part(fixture, parts[i].first, parts[i].count, parts[i].bytes_max, &read, &err), 0);
+        assert_int_equal(read, parts[i].read);
+    }
+    assert_int_equal(read_part(fixture, 10011, 1, 1000, &read, &err), MSK_E_NOTFOUND);
+}
+
+static void run_sql(const struct fixture *fixture, const char *sql);
+
+static void what_is_damaged_is_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct msk_error err = {0};
+    uint64_t read;
+    append(fixture, 1, 1, 10);
+    append(fixture, 1, 11, 20);
+    append(fixture, 1, 21, 30);
+    run_sql(fixture, "UPDATE log SET checksum = x'00' WHERE first = 11");
+    assert_int_equal(read_part(fixture, 1, 10, 1000, &read, &err), 0);
+    assert_int_equal(read_part(fixture, 15, 10, 1000, &read, &err), MSK_E_DAMAGED);
+    assert_non_null(strstr(err.text, "entry 15: bad checksum"));
+    run_sql(fixture, "DELETE FROM log WHERE first = 11");
+    assert_int_equal(read_part(fixture, 15, 10, 1000, &read, &err), MSK_E_DAMAGED);
+    assert_non_null(strstr(err.text, "entry 15: it is missing"));
+}
+
 /* ---- all or nothing */
 
 static void a_batch_that_fails_leaves_nothing(void **state)
@@ -278,7 +350,8 @@ static void format_1_is_brought_up(void **state)
     assert_int_equal(
         msk_store_write(fixture->store, &(struct msk_store_batch){.records = &one, .record_count = 1}, &err), 0);
     msk_store_close(fixture->store);
-    run_sql(fixture, "DROP TABLE log; DROP TABLE log_state; DROP TABLE snapshot; PRAGMA user_version = 1");
+    run_sql(fixture, "DROP TABLE log; DROP TABLE log_state; DROP TABLE snapshot; DROP TABLE group_name; "
+                     "PRAGMA user_version = 1");
     open_store(fixture);
     open_again(fixture);
     assert_int_equal(msk_store_load(fixture->store, &records, &count, &err), 0);
@@ -333,6 +406,8 @@ int main(void)
         TEST(cuts_between_what_was_written_together),
         TEST(keeps_the_last_snapshot),
         TEST(a_log_taken_anew_has_no_snapshot),
+        TEST(parts_are_read),
+        TEST(what_is_damaged_is_not_read),
         TEST(a_batch_that_fails_leaves_nothing),
         TEST(what_was_altered_is_named),
         TEST(format_1_is_brought_up),
