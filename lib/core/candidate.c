@@ -25,6 +25,15 @@ static void hold_back(struct msk_raft *raft, struct msk_now now, struct msk_acti
              MSK_F_TEXT("reason", reason));
 }
 
+/* W-2: a refused leader with a log ahead of ours would deny us its vote. Where the others declare how many must agree
+ * we need not ask it: those who have not got all that we have abstain, and one denial would be too many then. */
+static bool is_asked(const struct msk_raft *raft, const struct msk_raft_peer *peer)
+{
+    bool denies = raft->refuses && msk_digest_equal(&raft->refused, &peer->id) &&
+                  msk_cursor_compare(raft->refused_log, msk_log_last(&raft->log)) > 0;
+    return peer->bonded && !(denies && msk_raft_floor(raft) > 1);
+}
+
 static void report_start(const struct msk_raft *raft, struct msk_actions *out)
 {
     struct msk_digest_seq asked = {.items = msk_calloc(raft->peer_count, sizeof *asked.items)};
@@ -33,7 +42,7 @@ static void report_start(const struct msk_raft *raft, struct msk_actions *out)
         return;
     }
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].bonded)
+        if (is_asked(raft, &raft->peers[i]))
             asked.items[asked.count++] = raft->peers[i].id;
     MSK_EMIT(out, &raft->config.group, ELECTION_STARTED, MSK_F_U64("term", raft->hard.term),
              MSK_F_DIGESTS("asked", asked), MSK_F_CURSOR("cursor", msk_log_last(&raft->log)),
@@ -83,7 +92,7 @@ void msk_raft_stand(struct msk_raft *raft, struct msk_now now, struct msk_action
     raft->elections++;
     report_start(raft, out);
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].bonded)
+        if (is_asked(raft, &raft->peers[i]))
             msk_raft_ask(raft, &raft->peers[i], out);
 }
 

@@ -53,23 +53,24 @@ static bool lacks_committed(const struct msk_raft *raft, const struct msk_append
 /* It gets no answer and nothing is cut. We stand at once: where our log is ahead of its own it will abstain, and
  * whoever has our history will grant. When that did not help, nobody could vote it out, and the histories differ for
  * good (W-2, W-3). */
-static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
-                          const struct msk_append_entries *append, struct msk_actions *out)
+void msk_raft_refuse(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from, struct msk_cursor theirs,
+                     bool commits, struct msk_actions *out)
 {
-    struct msk_cursor theirs = end_of(append);
     bool ahead = msk_cursor_compare(msk_log_last(&raft->log), theirs) > 0;
     bool was_followed = raft->leader_term == raft->hard.term,
-         stood = raft->refuses && raft->refused_term < append->term;
+         stood = raft->refuses && raft->refused_term < raft->hard.term;
     msk_raft_lose_leader(raft, was_followed ? "it lacks committed entries" : "a new term began", out);
-    raft->online = false;
-    if (!ahead && append->leader_commit > 0 && stood) {
+    raft->online = raft->lagging = false;
+    if (!ahead && commits && stood) {
         msk_raft_forked(raft, now, from, theirs, out);
         return;
     }
     if (!raft->refuses)
-        raft->refused_term = append->term;
+        raft->refused_term = raft->hard.term;
     raft->refuses = true;
     raft->refused = *from;
+    raft->refused_log = theirs;
+    raft->refusing_term = raft->hard.term;
     if (raft->config.preference == MSK_PREFER_OBSERVER)
         msk_raft_arm_follower(raft, now);
     else if (!raft->fork_reported)
@@ -79,6 +80,13 @@ static void refuse_leader(struct msk_raft *raft, struct msk_now now, const struc
     raft->fork_reported = true;
     MSK_EMIT(out, &raft->config.group, FORK_SUSPECTED, MSK_F_U64("term", raft->hard.term), MSK_F_DIGEST("peer", from),
              MSK_F_CURSOR("theirs", theirs), MSK_F_CURSOR("ours", raft->committed));
+}
+
+/* One that was followed for a while may turn out so only when its log is compared: not even its heartbeats are heard
+ * then, in this term. */
+static bool is_refused(const struct msk_raft *raft, const struct msk_digest *from)
+{
+    return raft->refuses && raft->refusing_term == raft->hard.term && msk_digest_equal(&raft->refused, from);
 }
 
 /* ---- taking entries in (3.6) */
@@ -196,10 +204,12 @@ static void obey(struct msk_raft *raft, struct msk_now now, const struct msk_dig
 void msk_raft_follower_append(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                               const struct msk_append_entries *append, struct msk_actions *out)
 {
+    if (is_refused(raft, from))
+        return;
     if (is_second_leader(raft, from))
         report_second_leader(raft, from, out);
     else if (lacks_committed(raft, append))
-        refuse_leader(raft, now, from, append, out);
+        msk_raft_refuse(raft, now, from, end_of(append), append->leader_commit > 0, out);
     else
         obey(raft, now, from, append, out);
 }

@@ -158,8 +158,9 @@ struct msk_raft {
     bool lagging; /* follower: the leader's last append did not fit our log (W-12) */
     bool refuses; /* a leader without entries committed here was not followed, nor any other since (W-2): */
     struct msk_digest refused;
-    uint64_t refused_term; /* the first one's */
-    bool held_back;        /* it would stand but hears too few members; their return arms the timer (W-2) */
+    uint64_t refused_term, refusing_term; /* the first one's, the last one's */
+    struct msk_cursor refused_log;        /* where the last one's ended */
+    bool held_back; /* it would stand but hears too few members; their return arms the timer (W-2) */
     bool fork_reported, rival_reported; /* in this term */
 
     uint64_t own_vote_record; /* our own vote counts once this record is on disk (W-6) */
@@ -362,6 +363,10 @@ void msk_raft_follower_agreed(struct msk_raft *raft, const struct msk_digest *le
                               uint64_t leader_commit, bool waits, struct msk_actions *out);
 void msk_raft_follower_append(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,
                               const struct msk_append_entries *append, struct msk_actions *out);
+/* The leader `from`, whose log ends at `theirs`, lacks what is committed here. `commits`: it has committed something
+ * itself. W-2, W-3. */
+void msk_raft_refuse(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from, struct msk_cursor theirs,
+                     bool commits, struct msk_actions *out);
 void msk_raft_follower_timeout(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
 
 /* ---- leader.c (3.7) */

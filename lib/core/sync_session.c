@@ -195,13 +195,19 @@ static struct msk_sync_chunk *next_chunk(struct msk_raft *raft)
     return NULL;
 }
 
-/* A committed entry of ours is another one elsewhere. Only the leader's word ends a history: of anybody else we think
- * that it is wrong itself. */
+/* A committed entry of ours is another one elsewhere. Only the leader's word ends a history, and where a majority of
+ * declared members committed ours not even that, at first. Of anybody else we think that it is wrong itself. */
 static void differs(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from, struct msk_cursor theirs,
                     struct msk_actions *out)
 {
     if (raft->has_leader && msk_digest_equal(from, &raft->leader)) {
-        msk_raft_forked(raft, now, from, theirs, out);
+        if (msk_raft_floor(raft) > 1) {
+            struct msk_cursor end = end_of_buffer(&raft->sync);
+            msk_sync_stop(raft);
+            msk_raft_refuse(raft, now, from, end, true, out);
+        } else {
+            msk_raft_forked(raft, now, from, theirs, out);
+        }
         return;
     }
     struct msk_raft_peer *peer = msk_raft_peer_find(raft, from);

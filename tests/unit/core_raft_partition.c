@@ -235,6 +235,49 @@ static void with_members_it_never_led(void **state)
     world_free(world);
 }
 
+/* W-3: one that follows the reference's rules led alone, and took more commands than the others. Those are a majority
+ * of the members: its log being ahead of theirs helps it nothing. */
+static void a_majority_of_ours_votes_out_whoever_returns_with_more(void **state)
+{
+    (void)state;
+    for (uint64_t more = 1; more <= 12; more++) {
+        struct world *world = world_new(3, 3);
+        start(world, 1);
+        start(world, 2);
+        world->config.reference_rules = true;
+        start(world, 3);
+        form_bonds(world);
+        elect(world, 1);
+        isolate(world, 3);
+        run(world, 12000);
+        expect_role(world, 1, MSK_ROLE_LEADER, 1);
+        expect_role(world, 3, MSK_ROLE_LEADER, term_of(world, 3));
+        for (size_t i = 0; i < 5; i++)
+            propose(world, 1);
+        for (size_t i = 0; i < more; i++)
+            propose(world, 3);
+        deliver(world);
+        if (more % 2) { /* one of the majority has more than the other */
+            propose(world, 1);
+            lose(world, 1, 2);
+        }
+        assert_int_equal(raft_of(world, 1)->committed.index, 5);
+        assert_int_equal(raft_of(world, 3)->committed.index, more);
+        forget(world);
+        heal(world);
+        run(world, 20000);
+        expect_settled(world);
+        assert_int_not_equal(leader_of(world), 3);
+        for (int i = 1; i <= 2; i++) {
+            const struct msk_raft *raft = raft_of(world, i);
+            assert_int_equal(raft->log.count, 5 + more % 2);
+            assert_int_equal(raft->log.last_term, 1);
+            assert_true(raft->committed.index >= 5);
+        }
+        world_free(world);
+    }
+}
+
 /* Two pairs and one that sees both: nobody may lead but with three of five. */
 static void a_split_without_a_majority_has_no_leader(void **state)
 {
@@ -305,6 +348,7 @@ int main(void)
         cmocka_unit_test(the_reference_follows_whoever_returns),
         cmocka_unit_test(without_members_it_is_voted_out),
         cmocka_unit_test(with_members_it_never_led),
+        cmocka_unit_test(a_majority_of_ours_votes_out_whoever_returns_with_more),
         cmocka_unit_test(a_split_without_a_majority_has_no_leader),
         cmocka_unit_test(a_paused_process_does_not_disturb),
         cmocka_unit_test(members_restart_one_after_the_other),
