@@ -164,6 +164,7 @@ static void resync(struct msk_raft *raft, struct msk_now now, struct msk_actions
         msk_raft_fail(raft, "the machine failed", out);
     raft->online = false;
     msk_sync_restart(raft, now, "the history is taken anew", out);
+    raft->sync.leader_only = true; /* whoever shared what is given up does not have the group's, either */
 }
 
 void msk_raft_forked(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer, struct msk_cursor theirs,

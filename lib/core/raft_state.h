@@ -62,7 +62,7 @@ struct msk_sync {
     size_t chunk_count;
     uint64_t started_ms, progress_ms, ask_ms; /* ask_ms: what is available is asked again */
     bool stall_reported, has_peer;
-    bool leader_only;       /* entries of two members did not go together */
+    bool leader_only;       /* others were seen to have, or may share, another history */
     struct msk_digest peer; /* whom entries last came from */
 };
 

@@ -68,7 +68,7 @@ start_pair() {
     mesh a c
 }
 
-@test "whoever gives up its ticket loses the bond with 30403, and gets it back with another" {
+@test "bond_terminated_on_jwt_ticket_revocation: whoever gives up its ticket loses the bond with 30403, and gets it back with another" {
     declare -A ticket closer=([a]=local [c]=peer)
     start_pair
     for node in a c; do

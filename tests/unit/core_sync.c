@@ -589,6 +589,41 @@ static void a_fork_is_resynced(void **state)
     world_free(world);
 }
 
+static bool is_asked(struct world *world, int number)
+{
+    return msk_raft_peer_find(raft_of(world, 1), id_of(world, number))->fetching;
+}
+
+/* Whoever shared the fork cannot be told from who has the group's entries. */
+static void after_a_fork_only_the_leader_is_asked(void **state)
+{
+    (void)state;
+    struct world *world = lagging(3, 3, 6, 0);
+    raft_of(world, 1)->config.on_fork = MSK_FORK_RESYNC;
+    fork_at(world, 2);
+    expect(world, "1 2 leads without entries committed here: its log ends at (1,3), committed here (1,3)\n"
+                  "1 gives up everything up to (1,3) and takes the history of the group\n"
+                  "1 log cut from 1, was (1,3), committed (1,3)\n"
+                  "1 fetches again from 1: the history is taken anew\n");
+    struct msk_raft_message message = append(world, 2, 5, at(1, 6), 6);
+    receive(world, 1, 2, &message);
+    tell_available(world, 3, 6);
+    tell_available(world, 2, 6);
+    assert_false(is_asked(world, 3));
+    assert_true(is_asked(world, 2));
+    answer_fetch(world, 1, 2, 1, 6, 1, 6);
+    expect_terms(world, 1, "111111", 6);
+
+    /* once that is done, all are asked again */
+    message = append(world, 2, 5, at(1, 6), 6);
+    receive(world, 1, 2, &message);
+    message = append(world, 2, 5, at(1, 9), 9);
+    receive(world, 1, 2, &message);
+    tell_available(world, 3, 9);
+    assert_true(is_asked(world, 3));
+    world_free(world);
+}
+
 /* ---- all together */
 
 static void late_joiners(void **state)
@@ -694,6 +729,7 @@ int main(void)
         cmocka_unit_test(a_fork_halts),
         cmocka_unit_test(who_does_not_lead_is_thought_wrong_itself),
         cmocka_unit_test(a_fork_is_resynced),
+        cmocka_unit_test(after_a_fork_only_the_leader_is_asked),
         cmocka_unit_test(late_joiners),
         cmocka_unit_test(with_members_an_uncommitted_entry_is_no_obstacle),
         cmocka_unit_test(the_reference_keeps_a_divergent_tail),
