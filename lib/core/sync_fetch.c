@@ -96,10 +96,17 @@ static bool fetch_from(struct msk_raft *raft, struct msk_now now, struct msk_raf
     return true;
 }
 
+/* Behind a peer that is slow to give what comes next all places fill up. What another gives in its stead needs none: it
+ * is drained as it comes. */
+static bool has_place(const struct msk_raft *raft, struct msk_now now)
+{
+    return raft->sync.chunk_count + fetch_count(raft) < MSK_SYNC_CHUNKS_MAX ||
+           covered_to(raft, now, raft->sync.next) == 0;
+}
+
 static bool may_fetch(const struct msk_raft *raft, struct msk_now now, const struct msk_raft_peer *peer)
 {
-    return peer->bonded && peer->available && !peer->fetching && peer->barred_ms <= now.mono_ms &&
-           raft->sync.chunk_count + fetch_count(raft) < MSK_SYNC_CHUNKS_MAX;
+    return peer->bonded && peer->available && !peer->fetching && peer->barred_ms <= now.mono_ms && has_place(raft, now);
 }
 
 /* 4.2, step (e): one request a peer, the leader last, for it has other things to do. */

@@ -518,6 +518,30 @@ static void without_progress_it_begins_anew(void **state)
     world_free(world);
 }
 
+/* 3 answers at once, 2 not at all: not even when everything behind what it owes has been fetched. */
+static void a_slow_peer_does_not_hold_up_what_others_fetched_ahead(void **state)
+{
+    (void)state;
+    struct world *world = lagging(0, 0, 100, 0);
+    struct msk_raft *raft = raft_of(world, 1);
+    const struct msk_raft_peer *quick = msk_raft_peer_find(raft, id_of(world, 3));
+    raft->config.sync_batch_size = 3;
+    tell_available(world, 3, 100);
+    tell_available(world, 2, 100);
+    for (int i = 0; quick->fetching; i++) {
+        assert_true(i < 100);
+        answer_fetch(world, 1, 3, quick->fetch.start, quick->fetch.end, 1, quick->fetch.end - quick->fetch.start + 1);
+    }
+    assert_int_equal(raft->sync.next, 4);
+    assert_int_equal(raft->sync.chunk_count, MSK_SYNC_CHUNKS_MAX - 1);
+    world->now_ms += 3000;
+    tick(world, 1);
+    assert_true(quick->fetching && quick->fetch.start <= 4);
+    answer_fetch(world, 1, 3, quick->fetch.start, quick->fetch.end, 1, quick->fetch.end - quick->fetch.start + 1);
+    assert_true(raft->sync.next > 30);
+    world_free(world);
+}
+
 /* ---- W-3: forks */
 
 static void fork_at(struct world *world, int provider_of)
@@ -728,6 +752,7 @@ int main(void)
         cmocka_unit_test(without_progress_it_begins_anew),
         cmocka_unit_test(a_fork_halts),
         cmocka_unit_test(who_does_not_lead_is_thought_wrong_itself),
+        cmocka_unit_test(a_slow_peer_does_not_hold_up_what_others_fetched_ahead),
         cmocka_unit_test(a_fork_is_resynced),
         cmocka_unit_test(after_a_fork_only_the_leader_is_asked),
         cmocka_unit_test(late_joiners),
