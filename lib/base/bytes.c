@@ -94,7 +94,9 @@ void msk_builder_append(struct msk_builder *builder, const void *data, size_t le
 
 void msk_builder_byte(struct msk_builder *builder, uint8_t byte)
 {
-    msk_builder_append(builder, &byte, 1);
+    uint8_t *place = msk_builder_reserve(builder, 1);
+    if (place)
+        *place = byte;
 }
 
 void msk_builder_text(struct msk_builder *builder, const char *text)

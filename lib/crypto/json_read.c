@@ -219,6 +219,15 @@ static bool take_escape(struct reader *in, uint32_t *scalar)
     return true;
 }
 
+/* How many bytes up to `end` stand for themselves. */
+static size_t plain_length(const struct reader *in, size_t end)
+{
+    size_t at = in->at;
+    while (at < end && in->text.data[at] >= 0x20 && in->text.data[at] != '\\')
+        at++;
+    return at - in->at;
+}
+
 /* From behind the opening quote. Escapes are never shorter than what they stand for, so the text fits its own length.
  */
 static int read_text(struct reader *in, struct msk_bytes *out)
@@ -237,7 +246,10 @@ static int read_text(struct reader *in, struct msk_bytes *out)
         if (peek(in) < 0x20)
             return refuse(in, "control character in text");
         if (!take(in, '\\')) {
-            bytes[len++] = in->text.data[in->at++];
+            size_t plain = plain_length(in, end);
+            memcpy(bytes + len, in->text.data + in->at, plain);
+            len += plain;
+            in->at += plain;
             continue;
         }
         if (!take_escape(in, &scalar))

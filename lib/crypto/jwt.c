@@ -305,12 +305,12 @@ static int check_signature(struct check *check)
     bool readable = rc == 0;
     rc = rc == MSK_E_NOMEM ? rc : 0;
     for (size_t i = 0; rc == 0 && !verified && i < check->validator->key_count; i++) {
-        const struct msk_jwt_public *key = &check->validator->keys[i];
-        if (!msk_bytes_equal(check->alg_name, msk_bytes_of_text(key->alg->name)))
+        if (!msk_bytes_equal(check->alg_name, msk_bytes_of_text(check->validator->keys[i].alg->name)))
             continue;
         known = true;
         if (readable)
-            rc = msk_jwt_signature_check(key, check->parts.message, msk_builder_view(&signature));
+            rc = msk_jwt_checker_check(check->validator->checkers[i], check->parts.message,
+                                       msk_builder_view(&signature));
         verified = readable && rc == 0;
         rc = rc == MSK_E_REFUSED ? 0 : rc;
     }

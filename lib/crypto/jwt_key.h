@@ -64,7 +64,14 @@ struct msk_digest msk_jwt_fingerprint(const struct msk_jwt_public *key);
 /* Raw signature (r || s for ECDSA) over `message`; alg->signature_len bytes. 0 or MSK_E_CRYPTO. */
 int msk_jwt_sign(const struct msk_jwt_secret *key, struct msk_bytes message, uint8_t signature[MSK_JWT_SIGNATURE_MAX]);
 
+/* A key made ready to check many signatures, one after another. */
+struct msk_jwt_checker;
+
+/* `*out` is the caller's. MSK_E_NOMEM, or MSK_E_CRYPTO: also for material that is no key. */
+int msk_jwt_checker_new(const struct msk_jwt_public *key, struct msk_jwt_checker **out);
+void msk_jwt_checker_free(struct msk_jwt_checker *checker); /* NULL is fine */
+
 /* 0, MSK_E_REFUSED (also any malformed signature) or MSK_E_CRYPTO. */
-int msk_jwt_signature_check(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature);
+int msk_jwt_checker_check(struct msk_jwt_checker *checker, struct msk_bytes message, struct msk_bytes signature);
 
 #endif

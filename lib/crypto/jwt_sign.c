@@ -25,12 +25,27 @@ static int hmac(const struct msk_jwt_alg *alg, const uint8_t *secret, struct msk
     return done && len == alg->signature_len ? 0 : MSK_E_CRYPTO;
 }
 
-static int check_hmac(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+/* Once keyed, a context starts over with the same key. */
+static EVP_MAC_CTX *keyed_hmac(const struct msk_jwt_public *key)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *context = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)key->alg->hash, 0),
+                           OSSL_PARAM_construct_end()};
+    EVP_MAC_free(mac);
+    if (context && EVP_MAC_init(context, key->material, key->alg->secret_len, params) == 1)
+        return context;
+    EVP_MAC_CTX_free(context);
+    return NULL;
+}
+
+static int check_hmac(EVP_MAC_CTX *context, struct msk_bytes message, struct msk_bytes signature)
 {
     uint8_t expected[MSK_JWT_SIGNATURE_MAX];
-    int rc = hmac(key->alg, key->material, message, expected);
-    if (rc == 0 && CRYPTO_memcmp(expected, signature.data, signature.len) != 0)
-        rc = MSK_E_REFUSED;
+    size_t len;
+    bool done = EVP_MAC_init(context, NULL, 0, NULL) == 1 && EVP_MAC_update(context, message.data, message.len) == 1 &&
+                EVP_MAC_final(context, expected, &len, sizeof expected) == 1 && len == signature.len;
+    int rc = !done ? MSK_E_CRYPTO : CRYPTO_memcmp(expected, signature.data, len) == 0 ? 0 : MSK_E_REFUSED;
     msk_wipe(expected, sizeof expected);
     return rc;
 }
@@ -91,18 +106,16 @@ static int sign_ecdsa(const struct msk_jwt_secret *key, struct msk_bytes message
     return done ? 0 : MSK_E_CRYPTO;
 }
 
-static int check_ecdsa(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+static int check_ecdsa(const char *hash, EVP_PKEY *pkey, struct msk_bytes message, struct msk_bytes signature)
 {
     uint8_t der[DER_MAX];
     size_t der_len;
-    EVP_PKEY *pkey = msk_jwt_pkey_of_public(key);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     int rc = MSK_E_CRYPTO;
-    if (pkey && context && der_of_raw(signature, der, &der_len) &&
-        EVP_DigestVerifyInit_ex(context, NULL, key->alg->hash, NULL, NULL, pkey, NULL) == 1)
+    if (context && der_of_raw(signature, der, &der_len) &&
+        EVP_DigestVerifyInit_ex(context, NULL, hash, NULL, NULL, pkey, NULL) == 1)
         rc = EVP_DigestVerify(context, der, der_len, message.data, message.len) == 1 ? 0 : MSK_E_REFUSED;
     EVP_MD_CTX_free(context);
-    EVP_PKEY_free(pkey);
     ERR_clear_error();
     return rc;
 }
@@ -122,19 +135,58 @@ int msk_jwt_sign(const struct msk_jwt_secret *key, struct msk_bytes message, uin
     return msk_ed25519_sign(key->material, message, signature);
 }
 
-int msk_jwt_signature_check(const struct msk_jwt_public *key, struct msk_bytes message, struct msk_bytes signature)
+struct msk_jwt_checker {
+    const struct msk_jwt_alg *alg;
+    EVP_MAC_CTX *mac;        /* of HMAC */
+    EVP_PKEY *pkey;          /* of ECDSA */
+    struct msk_digest point; /* of EdDSA */
+};
+
+int msk_jwt_checker_new(const struct msk_jwt_public *key, struct msk_jwt_checker **out)
 {
-    if (signature.len != key->alg->signature_len)
-        return MSK_E_REFUSED;
+    struct msk_jwt_checker *checker = msk_calloc(1, sizeof *checker);
+    if (!checker)
+        return MSK_E_NOMEM;
+    bool done = true;
+    checker->alg = key->alg;
     switch (key->alg->family) {
     case MSK_JWT_HMAC:
-        return check_hmac(key, message, signature);
+        checker->mac = keyed_hmac(key);
+        done = checker->mac;
+        break;
     case MSK_JWT_ECDSA:
-        return check_ecdsa(key, message, signature);
+        checker->pkey = msk_jwt_pkey_of_public(key);
+        done = checker->pkey;
+        break;
     case MSK_JWT_EDDSA:
+        memcpy(checker->point.bytes, key->material, MSK_DIGEST_LEN);
         break;
     }
-    struct msk_digest point;
-    memcpy(point.bytes, key->material, MSK_DIGEST_LEN);
-    return msk_ed25519_verify(&point, message, signature.data);
+    ERR_clear_error();
+    if (!done) {
+        msk_jwt_checker_free(checker);
+        return MSK_E_CRYPTO;
+    }
+    *out = checker;
+    return 0;
+}
+
+void msk_jwt_checker_free(struct msk_jwt_checker *checker)
+{
+    if (!checker)
+        return;
+    EVP_MAC_CTX_free(checker->mac);
+    EVP_PKEY_free(checker->pkey);
+    msk_free(checker);
+}
+
+int msk_jwt_checker_check(struct msk_jwt_checker *checker, struct msk_bytes message, struct msk_bytes signature)
+{
+    if (signature.len != checker->alg->signature_len)
+        return MSK_E_REFUSED;
+    if (checker->mac)
+        return check_hmac(checker->mac, message, signature);
+    if (checker->pkey)
+        return check_ecdsa(checker->alg->hash, checker->pkey, message, signature);
+    return msk_ed25519_verify(&checker->point, message, signature.data);
 }

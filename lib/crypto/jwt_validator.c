@@ -141,13 +141,17 @@ static int read_keys(const struct msk_json *json, struct msk_jwt_validator *out,
     if (json->list.count > MSK_JWT_KEYS_MAX)
         return msk_fail(err, MSK_E_INVALID, "more than %d keys", MSK_JWT_KEYS_MAX);
     out->keys = msk_calloc(json->list.count, sizeof *out->keys);
-    if (!out->keys)
+    out->checkers = msk_calloc(json->list.count, sizeof *out->checkers);
+    if (!out->keys || !out->checkers)
         return no_memory(err);
     for (size_t i = 0; i < json->list.count; i++) {
         int rc = read_key(&json->list.items[i], &out->keys[i], err);
         if (rc < 0)
             return at(err, rc, "[%zu]", i);
         out->key_count++;
+        rc = msk_jwt_checker_new(&out->keys[i], &out->checkers[i]);
+        if (rc < 0)
+            return msk_fail(err, rc, "[%zu]: %s", i, msk_error_sentence(rc));
     }
     return 0;
 }
@@ -286,6 +290,9 @@ void msk_jwt_validator_free(struct msk_jwt_validator *validator)
     if (validator->keys)
         msk_wipe(validator->keys, validator->key_count * sizeof *validator->keys);
     msk_free(validator->keys);
+    for (size_t i = 0; i < validator->key_count; i++)
+        msk_jwt_checker_free(validator->checkers[i]);
+    msk_free(validator->checkers);
     free_strings(validator->issuers, validator->issuer_count);
     free_strings(validator->audiences, validator->audience_count);
     for (size_t i = 0; i < validator->claim_count; i++) {

@@ -19,6 +19,7 @@ struct msk_jwt_claim {
 /* Owns everything in it; zero-initialised is "no keys, all defaults". */
 struct msk_jwt_validator {
     struct msk_jwt_public *keys;
+    struct msk_jwt_checker **checkers; /* of each key */
     char **issuers, **audiences;
     struct msk_jwt_claim *claims; /* ascending by name */
     size_t key_count, issuer_count, audience_count, claim_count;

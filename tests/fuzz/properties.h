@@ -170,10 +170,13 @@ static inline void property_json(struct msk_bytes in)
 static inline void property_token(struct msk_bytes in)
 {
     static struct msk_jwt_public key;
-    struct msk_jwt_validator validator = {.keys = &key, .key_count = 1, .allow_non_expiring = true};
+    static struct msk_jwt_checker *checker; /* lives as long as the process */
+    struct msk_jwt_validator validator = {
+        .keys = &key, .checkers = &checker, .key_count = 1, .allow_non_expiring = true};
     struct msk_digest peer = {{0}};
     struct msk_jwt_verdict verdict;
     key.alg = msk_jwt_alg_find(msk_bytes_of_text("HS256"));
+    MUST(checker || msk_jwt_checker_new(&key, &checker) == 0);
     MUST(msk_jwt_verify(&validator, in, &peer, 0, &verdict) == 0);
     MUST(!verdict.valid && *verdict.rule);
 }

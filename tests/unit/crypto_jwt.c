@@ -82,16 +82,20 @@ static void every_algorithm_signs_and_checks(void **state)
         struct msk_jwt_public public_key;
         uint8_t signature[MSK_JWT_SIGNATURE_MAX];
         struct msk_bytes whole = MSK_BYTES(signature, algs[i].signature_len);
+        struct msk_jwt_checker *checker;
         assert_int_equal(msk_jwt_public_of(&secret, &public_key), 0);
+        assert_int_equal(msk_jwt_checker_new(&public_key, &checker), 0);
         assert_int_equal(msk_jwt_sign(&secret, message, signature), 0);
-        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), 0);
-        assert_int_equal(msk_jwt_signature_check(&public_key, other, whole), MSK_E_REFUSED);
-        assert_int_equal(msk_jwt_signature_check(&public_key, message, MSK_BYTES(signature, whole.len - 1)),
-                         MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_checker_check(checker, message, whole), 0);
+        assert_int_equal(msk_jwt_checker_check(checker, other, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_checker_check(checker, message, MSK_BYTES(signature, whole.len - 1)), MSK_E_REFUSED);
         memset(signature, 0, sizeof signature);
-        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_checker_check(checker, message, whole), MSK_E_REFUSED);
         memset(signature, 0xff, sizeof signature);
-        assert_int_equal(msk_jwt_signature_check(&public_key, message, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_checker_check(checker, message, whole), MSK_E_REFUSED);
+        assert_int_equal(msk_jwt_sign(&secret, message, signature), 0); /* what was refused leaves no trace */
+        assert_int_equal(msk_jwt_checker_check(checker, message, whole), 0);
+        msk_jwt_checker_free(checker);
     }
 }
 
@@ -363,15 +367,19 @@ static void minted_tickets_are_accepted(void **state)
         struct msk_jwt_secret secret = some_secret(&algs[i]);
         struct msk_jwt_public key;
         struct msk_jwt_claim wanted[] = {{"a", "{\"b\":1,\"c\":2}"}, {"z", "\"last\""}};
-        struct msk_jwt_validator validator = {.keys = &key, .key_count = 1, .claims = wanted, .claim_count = 2};
+        struct msk_jwt_checker *checker;
+        struct msk_jwt_validator validator = {
+            .keys = &key, .checkers = &checker, .key_count = 1, .claims = wanted, .claim_count = 2};
         struct msk_jwt_verdict verdict;
         struct msk_builder token;
         msk_builder_init(&token, MSK_JWT_TOKEN_MAX);
         assert_int_equal(msk_jwt_public_of(&secret, &key), 0);
+        assert_int_equal(msk_jwt_checker_new(&key, &checker), 0);
         assert_int_equal(msk_jwt_mint(&secret, &claims, &token, NULL), 0);
         assert_int_equal(msk_jwt_verify(&validator, msk_builder_view(&token), &peer, NOW_S * 1000, &verdict), 0);
         assert_string_equal(verdict.rule, "");
         assert_true(verdict.valid && !verdict.never && verdict.expires_s == NOW_S + 10);
+        msk_jwt_checker_free(checker);
         msk_builder_free(&token);
     }
 }
