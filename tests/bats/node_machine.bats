@@ -239,3 +239,17 @@ fails() {
     refuses 2 $'--machine-id: missing: the machine exec has no signature of its own\ngive --machine-id and --sync-type, as the other members have them' \
         mosaik-node run -s "$(key_of ada)" --network test --group-key x --machine exec:true
 }
+
+@test "exec with a schema: JSON in the terms of its types, and bytes that are none of them are not for the program" {
+    local schema=$root/docs/examples/orders.schema.json
+    local order='{"id":"18446744073709551615","symbol":"ab","side":"Buy","legs":[{"venue":"x","quantities":[1,300]}],"tags":[],"note":null,"price":-2,"urgent":true,"blob":[1,255]}'
+    start_node ada --machine "exec:exec $root/docs/examples/orders.py" --machine-id nested --schema "$schema"
+    await ada is-leader
+    answers 'committed: 2 commands, index 1 to 2' on ada execute "$order" "$order"
+    answers 'committed: index 3' on ada execute --hex ffffffffffffffffffff
+    answers $'{"Number":2}\nread at index 3' on ada query '"Count"'
+    assert_equal "$(on ada query '{"At":1}' --json | jq -c .result.Order)" "$order"
+    refuses 2 'command 1: Order: member "id" is missing' mosaik-node execute --control ada.sock '{}'
+    # the wire has what the schema says
+    assert_equal "$(on ada query --hex 00 --json | jq -r .result)" 0002
+}

@@ -1,19 +1,20 @@
 # log.bash: groups of either kind with one machine, led by the member that was started first. After lib.bash and c.bash.
 
-ORDERS_SCHEMA=$INTEROP_DIR/../../docs/examples/orders.schema.json
+EXAMPLES=$INTEROP_DIR/../../docs/examples
 
 # Nobody else stands before the one that is to lead has bonds with all.
 SOON=(--bootstrap-delay 1s)
 LATE=(--bootstrap-delay 20s)
 
 # machine counter|lines|nested [OPTION...]: what the members replicate, and further options of the group. Ours keep the
-# commands of nested without knowing what they do, but for their types.
+# commands of nested without knowing what they do, but for their types; where $PROGRAM is set it runs them.
 machine() {
-    local rust_type=mosaik_peer::machines::${1^}
+    local rust_type=mosaik_peer::machines::${1^} ours=$1
+    [ "$1" != nested ] || ours=${PROGRAM:+exec:$PROGRAM}
     RUST_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "$1" "${@:2}")
-    C_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "$1" "${@:2}"
+    C_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "${ours:-opaque}" "${@:2}"
         --sync-type "mosaik_peer::machines::Replica<$rust_type>")
-    [ "$1" != nested ] || C_OPTIONS+=(--machine opaque --machine-id nested --schema "$ORDERS_SCHEMA")
+    [ "$1" != nested ] || C_OPTIONS+=(--machine-id nested --schema "$EXAMPLES/orders.schema.json")
 }
 
 # lead KIND NAME [OPTION...]: the first member, which is to lead.

@@ -85,6 +85,42 @@ orders_are_known_to() {
     run -1 c_do a query '"Count"'
 }
 
+# the_same QUERY...: every member answers like the first, from its own state and through the leader.
+the_same() {
+    local question node answer
+    for question in "$@"; do
+        answer=$(asked a "$question" weak | jq -cS .)
+        for node in a b d; do
+            assert_equal "$(asked "$node" "$question" weak | jq -cS .)" "$answer"
+            assert_equal "$(asked "$node" "$question" | jq -cS .)" "$answer"
+        done
+    done
+}
+
+@test "a program with a schema is a full member: it follows and answers, leads when the reference dies, and its late twin catches up" {
+    command -v python3 >/dev/null || skip 'no python3'
+    PROGRAM="exec $EXAMPLES/orders.py" machine nested
+    pair rust
+    assert_equal "$(given b "${ORDERS[@]}")" '[1,3]'
+    assert_equal "$(given a "${ORDERS[1]}")" '[4,4]'
+    follow c d a
+    mesh a b d
+    for node in a b d; do
+        node_wait "$node" 'committed>=4' >/dev/null
+    done
+    the_same '"Count"' '{"At":1}' '{"Quantity":{"symbol":"ab"}}'
+    assert_equal "$(asked d '"Count"' weak)" '{"Number":4}'
+    peer_kill a
+    successor "$(peer_id a)" b d >/dev/null
+    follow rust a b
+    mesh a b d
+    assert_equal "$(given a "${ORDERS[2]}")" '[5,5]'
+    # the reference asks a leader of ours, which asks its program
+    assert_equal "$(asked a '"Count"')" '{"Number":5}'
+    the_same '{"At":4}'
+    same_end 5 a b d
+}
+
 @test "integers beyond 2^53 are digits in ours, and arrive whole" {
     machine nested
     pair rust
