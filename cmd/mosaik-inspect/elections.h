@@ -8,6 +8,7 @@
 #define MOSAIK_INSPECT_ELECTIONS_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -50,6 +51,10 @@ enum elections_kind {
     ELECTIONS_TWO_LEADERS,
     ELECTIONS_FORK_SUSPECTED,
     ELECTIONS_FORK_DETECTED,
+    ELECTIONS_GROUP_HALTED,
+    ELECTIONS_GROUP_RESYNCED,
+    ELECTIONS_UNCERTAIN,
+    ELECTIONS_DIGEST,
     ELECTIONS_APPEND_RECEIVED,
     ELECTIONS_APPEND_ACKED,
     ELECTIONS_LOG_TRUNCATED,
@@ -210,6 +215,10 @@ void elections_report_free(struct elections_report *report);
 /* The parts of it, each for one group whose earlier parts are done. */
 int elections_find_ends(struct elections_log *log, struct elections_group *group);
 int elections_find_flags(struct elections_log *log, struct elections_group *group);
+int elections_find_forks(struct elections_log *log, struct elections_group *group);
+/* The same thing is flagged once, whoever tells it. 0 or MSK_E_NOMEM. */
+int elections_flag(struct elections_log *log, struct elections_group *group, const char *name, uint64_t term,
+                   int64_t at_ms, const char *format, va_list arguments);
 bool elections_concerns(const struct elections_group *group, const struct elections_event *event);
 /* Text that lives as long as the log; NULL without memory. */
 const char *elections_text(struct elections_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));

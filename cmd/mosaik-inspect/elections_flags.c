@@ -1,6 +1,5 @@
 /* What should not have happened in a group, as far as events tell (groups.md 7). */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,26 +35,13 @@ struct watch {
 static int add_flag(struct watch *watch, const char *name, uint64_t term, int64_t at_ms, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* The same thing is flagged once, whoever tells it. */
 static int add_flag(struct watch *watch, const char *name, uint64_t term, int64_t at_ms, const char *format, ...)
 {
-    struct elections_group *group = watch->group;
-    char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    int rc = elections_flag(watch->log, watch->group, name, term, at_ms, format, arguments);
     va_end(arguments);
-    for (size_t i = 0; i < group->flag_count; i++)
-        if (strcmp(group->flags[i].name, name) == 0 && strcmp(group->flags[i].text, text) == 0)
-            return 0;
-    struct elections_flag *list = elections_grow(group->flags, group->flag_count, sizeof *list, ELECTIONS_LIST_MAX);
-    const char *kept = list ? elections_text(watch->log, "%s", text) : NULL;
-    if (list)
-        group->flags = list;
-    if (!kept)
-        return MSK_E_NOMEM;
-    list[group->flag_count++] = (struct elections_flag){.name = name, .term = term, .at_ms = at_ms, .text = kept};
-    return 0;
+    return rc;
 }
 
 /* ---- votes and leaders */
@@ -363,6 +349,7 @@ int elections_find_flags(struct elections_log *log, struct elections_group *grou
     };
     bool ready = watch.relations && watch.acked && watch.tells_acks && watch.committed && watch.doubted;
     int rc = ready && watch_events(&watch) == 0 ? 0 : MSK_E_NOMEM; /* nothing else can fail */
+    rc = rc ? rc : elections_find_forks(log, group);
     if (group->flag_count)
         qsort(group->flags, group->flag_count, sizeof *group->flags, compare_flags);
     msk_free(watch.relations);

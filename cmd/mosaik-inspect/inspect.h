@@ -4,7 +4,7 @@
 
 #include "cli/program.h"
 
-extern const struct msk_command inspect_peer, inspect_catalog, inspect_bond, inspect_code, inspect_decode,
+extern const struct msk_command inspect_peer, inspect_catalog, inspect_bond, inspect_code, inspect_decode, inspect_diff,
     inspect_elections, inspect_log, inspect_top;
 
 #endif

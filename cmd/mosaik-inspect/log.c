@@ -6,11 +6,12 @@
 
 #include "base/alloc.h"
 #include "cli/program.h"
+#include "cli/schema_file.h"
 #include "crypto/identity.h"
 #include "inspect.h"
 
 struct options {
-    const char *directory, *group;
+    const char *directory, *group, *schema;
     uint64_t from, to;
     bool follow;
 };
@@ -46,6 +47,7 @@ static const struct msk_option rows[] = {
      .placeholder = "ALIAS|ID",
      .offset = AT(group),
      .help = "which group, where the directory has several"},
+    LOG_SCHEMA_ROW(AT(schema)),
     {.name = NULL},
 };
 
@@ -93,6 +95,24 @@ int log_choose_group(struct msk_view *view, const char *text, struct msk_view_gr
         *out = groups[chosen];
     msk_free(groups);
     return rc;
+}
+
+/* ---- what its commands are */
+
+int log_read_schema(const char *path, struct msk_schema **schema, const struct msk_type **type, struct msk_error *err)
+{
+    *schema = NULL;
+    *type = NULL;
+    int rc = path ? msk_schema_read(path, schema, err) : 0;
+    if (rc)
+        return msk_wrap(err, rc, "--schema");
+    if (*schema && !(*schema)->command) {
+        msk_schema_free(*schema);
+        *schema = NULL;
+        return msk_fail(err, MSK_E_INVALID, "--schema: it has no \"command\"");
+    }
+    *type = *schema ? (*schema)->command : NULL;
+    return 0;
 }
 
 /* ---- one look at everything */
@@ -155,6 +175,24 @@ static int show_log(const struct msk_run *run, struct msk_view *view, struct log
     return rc ? rc : judge(show, view, options->directory, run->err);
 }
 
+static int open_and_show(const struct msk_run *run, struct log_show *show)
+{
+    const struct options *options = run->options;
+    struct msk_view *view;
+    int rc = msk_view_open(options->directory, &view, run->err);
+    if (rc)
+        return rc;
+    rc = log_choose_group(view, options->group, &show->group, run->err);
+    if (rc)
+        msk_wrap(run->err, rc, "data directory %.200s", options->directory);
+    if (!show->type)
+        show->type = log_command_type(&show->group);
+    if (rc == 0)
+        rc = show_log(run, view, show);
+    msk_view_close(view);
+    return rc;
+}
+
 static int run_log(struct msk_run *run)
 {
     const struct options *options = run->options;
@@ -162,19 +200,13 @@ static int run_log(struct msk_run *run)
                             .stream = run->out->json && options->follow,
                             .from = options->from,
                             .to = msk_arguments_source(run->arguments, "to") ? options->to : UINT64_MAX};
-    struct msk_view *view;
+    struct msk_schema *schema;
     if (show.from > show.to)
         return msk_fail(run->err, MSK_E_INVALID, "--to: %" PRIu64 " is below --from %" PRIu64, show.to, show.from);
-    int rc = msk_view_open(options->directory, &view, run->err);
-    if (rc)
-        return rc;
-    rc = log_choose_group(view, options->group, &show.group, run->err);
-    if (rc)
-        msk_wrap(run->err, rc, "data directory %.200s", options->directory);
-    show.type = log_command_type(&show.group);
+    int rc = log_read_schema(options->schema, &schema, &show.type, run->err);
     if (rc == 0)
-        rc = show_log(run, view, &show);
-    msk_view_close(view);
+        rc = open_and_show(run, &show);
+    msk_schema_free(schema);
     return rc;
 }
 

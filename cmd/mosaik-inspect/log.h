@@ -14,6 +14,17 @@
 /* The group that `text` (alias or id) means, or the only one for NULL. MSK_E_NOTFOUND; MSK_E_INVALID lists them. */
 int log_choose_group(struct msk_view *view, const char *text, struct msk_view_group *out, struct msk_error *err);
 
+/* --schema of log and diff: the type of the commands of a program that is not ours. */
+#define LOG_SCHEMA_ROW(place)                                                        \
+    {                                                                                \
+        .name = "schema", .letter = 's', .type = &msk_value_file, .offset = (place), \
+        .help = "the types of the group's commands: as mosaik-node run --schema"     \
+    }
+
+/* Read it (NULL: none is given): `*type` is its, MSK_E_INVALID: it tells no type of commands. `*schema` is the
+ * caller's. */
+int log_read_schema(const char *path, struct msk_schema **schema, const struct msk_type **type, struct msk_error *err);
+
 /* The type of the commands of a group, as far as its directory tells; NULL: they are bytes. */
 const struct msk_type *log_command_type(const struct msk_view_group *group);
 

@@ -1,9 +1,9 @@
 /* mosaik-inspect: looks into what mosaik nodes say to each other, and tells what it means. */
 #include "inspect.h"
 
-static const struct msk_command *const commands[] = {&inspect_peer, &inspect_catalog, &inspect_bond,
-                                                     &inspect_code, &inspect_decode,  &inspect_elections,
-                                                     &inspect_log,  &inspect_top,     NULL};
+static const struct msk_command *const commands[] = {
+    &inspect_peer, &inspect_catalog,   &inspect_bond, &inspect_code, &inspect_decode,
+    &inspect_diff, &inspect_elections, &inspect_log,  &inspect_top,  NULL};
 
 static const struct msk_example examples[] = {
     {"mosaik-inspect code 30404", "Why was the connection closed?"},

@@ -63,6 +63,7 @@ void msk_raft_lead(struct msk_raft *raft, struct msk_now now, struct msk_actions
     raft->lagging = raft->refuses = false;
     msk_raft_set_role(raft, MSK_ROLE_LEADER, out);
     msk_raft_publish_leader(raft, &raft->config.self, out);
+    msk_raft_report_lead(raft, out);
     if (msk_raft_defends(raft))
         broadcast_heartbeat(raft, now, out);
     else
@@ -79,6 +80,7 @@ void msk_raft_leader_commit(struct msk_raft *raft, struct msk_now now, struct ms
         return;
     msk_raft_commit(raft, index, out);
     raft->group_committed = raft->committed.index;
+    msk_raft_report_commits(raft, now, out);
     if (raft->role == MSK_ROLE_LEADER)
         broadcast_heartbeat(raft, now, out);
 }
@@ -90,6 +92,7 @@ void msk_raft_leader_acked(struct msk_raft *raft, struct msk_now now, struct msk
     msk_raft_committee_heard(raft, peer, response);
     MSK_EMIT(out, &raft->config.group, APPEND_ACKED, MSK_F_DIGEST("peer", &peer->id),
              MSK_F_U64("index", response->last_log_index), MSK_F_TEXT("vote", msk_vote_name(response->vote)));
+    msk_raft_report_committee(raft, out);
     msk_raft_leader_commit(raft, now, out);
 }
 
@@ -131,6 +134,7 @@ void msk_raft_leader_timeout(struct msk_raft *raft, struct msk_now now, struct m
         step_down(raft, now, out);
     else
         broadcast_heartbeat(raft, now, out);
+    msk_raft_report_commits(raft, now, out);
     if (raft->role != MSK_ROLE_LEADER || !msk_raft_defends(raft))
         return;
     msk_raft_leader_commit(raft, now, out); /* who left does not count any more */

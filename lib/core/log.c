@@ -28,8 +28,7 @@ int msk_cursor_compare(struct msk_cursor a, struct msk_cursor b)
 void msk_log_init(struct msk_log *log)
 {
     *log = (struct msk_log){0};
-    msk_blake3_init(&log->hash);
-    msk_blake3_init(&log->gone_hash);
+    msk_rolling_init(&log->rolling);
 }
 
 static void free_last_block(struct msk_log *log)
@@ -45,6 +44,7 @@ void msk_log_free(struct msk_log *log)
         free_last_block(log);
     msk_free(log->blocks);
     msk_free(log->runs);
+    msk_free(log->ends);
     msk_log_init(log);
 }
 
@@ -133,23 +133,43 @@ uint64_t msk_log_encoded(const struct msk_log *log, uint64_t first, uint64_t las
 
 /* ---- the rolling digest */
 
-static void hash_again(struct msk_log *log)
+/* Up to `index`, which lies in `block`, or at its end; the ends of the blocks before it are known. */
+static void roll_to(struct msk_log *log, size_t block, uint64_t index)
 {
-    log->hash = log->gone_hash;
-    log->hashed = log->gone;
+    struct msk_rolling *rolling = &log->rolling;
+    uint64_t start = (uint64_t)block * MSK_LOG_BLOCK;
+    if (block == 0 && rolling->count > index)
+        msk_rolling_init(rolling);
+    else if (block > 0 && (rolling->count > index || rolling->count < start))
+        msk_rolling_resume(rolling, start, &log->ends[block - 1]);
+    while (rolling->count < index) {
+        struct msk_bytes encoded;
+        uint64_t count = msk_log_encoded(log, rolling->count + 1, index, &encoded);
+        msk_rolling_add(rolling, encoded, count);
+    }
+}
+
+static void end_block(struct msk_log *log)
+{
+    roll_to(log, log->ended, (uint64_t)(log->ended + 1) * MSK_LOG_BLOCK);
+    log->ends[log->ended++] = log->rolling.end;
+}
+
+bool msk_log_has_digest(const struct msk_log *log, uint64_t index)
+{
+    return index <= log->count && (index >= log->gone || (index > 0 && index % MSK_LOG_BLOCK == 0));
 }
 
 struct msk_digest msk_log_digest(struct msk_log *log, uint64_t index)
 {
-    msk_assert(index >= log->gone && index <= log->count);
-    if (index < log->hashed)
-        hash_again(log);
-    while (log->hashed < index) {
-        struct msk_bytes encoded;
-        log->hashed += msk_log_encoded(log, log->hashed + 1, index, &encoded);
-        msk_blake3_update(&log->hash, encoded);
-    }
-    return msk_blake3_finish(&log->hash);
+    size_t block = index / MSK_LOG_BLOCK;
+    msk_assert(msk_log_has_digest(log, index));
+    while (log->ended < block)
+        end_block(log);
+    if (index > 0 && index % MSK_LOG_BLOCK == 0)
+        return log->ends[block - 1];
+    roll_to(log, block, index);
+    return msk_rolling_digest(&log->rolling);
 }
 
 /* ---- what leaves memory */
@@ -163,10 +183,8 @@ static bool is_beyond_window(const struct msk_log *log)
 static void let_first_block_go(struct msk_log *log)
 {
     struct msk_log_block *block = log->blocks[0];
-    msk_blake3_update(&log->gone_hash, MSK_BYTES(block->data, block->len));
+    (void)msk_log_digest(log, log->gone + MSK_LOG_BLOCK);
     log->gone += MSK_LOG_BLOCK;
-    if (log->hashed < log->gone)
-        hash_again(log);
     log->bytes -= block->len;
     msk_free(block->data);
     msk_free(block);
@@ -190,16 +208,38 @@ void msk_log_spare(struct msk_log *log, uint64_t index)
 
 /* ---- appending */
 
+/* Room for one more block. */
+static int reserve_block(struct msk_log *log)
+{
+    if (log->block_count < log->block_capacity)
+        return 0;
+    size_t capacity = log->block_capacity ? log->block_capacity * 2 : 4;
+    struct msk_log_block **blocks = msk_realloc(log->blocks, capacity * sizeof(struct msk_log_block *));
+    if (!blocks)
+        return MSK_E_NOMEM;
+    log->blocks = blocks;
+    log->block_capacity = capacity;
+    return 0;
+}
+
+/* Room for its digest, beside those of the blocks that are gone. */
+static int reserve_end(struct msk_log *log)
+{
+    if (log->gone / MSK_LOG_BLOCK + log->block_count < log->end_capacity)
+        return 0;
+    size_t capacity = log->end_capacity ? log->end_capacity * 2 : 4;
+    struct msk_digest *ends = msk_realloc(log->ends, capacity * sizeof *ends);
+    if (!ends)
+        return MSK_E_NOMEM;
+    log->ends = ends;
+    log->end_capacity = capacity;
+    return 0;
+}
+
 static int add_block(struct msk_log *log)
 {
-    if (log->block_count == log->block_capacity) {
-        size_t capacity = log->block_capacity ? log->block_capacity * 2 : 4;
-        struct msk_log_block **blocks = msk_realloc(log->blocks, capacity * sizeof(struct msk_log_block *));
-        if (!blocks)
-            return MSK_E_NOMEM;
-        log->blocks = blocks;
-        log->block_capacity = capacity;
-    }
+    if (reserve_block(log) || reserve_end(log))
+        return MSK_E_NOMEM;
     struct msk_log_block *block = msk_calloc(1, sizeof *block);
     if (!block)
         return MSK_E_NOMEM;
@@ -328,8 +368,10 @@ void msk_log_truncate(struct msk_log *log, uint64_t index)
     while (log->runs[log->run_count - 1].first > log->count)
         log->run_count--;
     log->last_term = log->runs[log->run_count - 1].term;
-    if (log->hashed > log->count)
-        hash_again(log);
+    if (log->ended > log->count / MSK_LOG_BLOCK)
+        log->ended = log->count / MSK_LOG_BLOCK;
+    if (log->rolling.count > log->count)
+        msk_rolling_init(&log->rolling);
 }
 
 void msk_log_keep(struct msk_log *log, uint64_t index)

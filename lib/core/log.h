@@ -7,15 +7,15 @@
 #define MSK_CORE_LOG_H
 
 #include "base/digest.h"
-#include "crypto/blake3.h"
+#include "core/rolling.h"
 #include "wire/messages.h"
 
-#define MSK_LOG_ENTRIES_MAX    (1u << 24) /* in memory */
-#define MSK_LOG_BYTES_MAX      (1u << 30) /* of encoded entries, in memory */
-#define MSK_LOG_BLOCK          1024       /* entries of a block */
-#define MSK_LOG_TERMS_MAX      (1u << 20) /* changes of the term from one entry to the next */
-#define MSK_LOG_WINDOW_ENTRIES (1u << 16) /* that stay in memory even if they may leave, */
-#define MSK_LOG_WINDOW_BYTES   (8u << 20) /* unless they are longer than this */
+#define MSK_LOG_ENTRIES_MAX    (1u << 24)        /* in memory */
+#define MSK_LOG_BYTES_MAX      (1u << 30)        /* of encoded entries, in memory */
+#define MSK_LOG_BLOCK          MSK_ROLLING_BLOCK /* entries of a block */
+#define MSK_LOG_TERMS_MAX      (1u << 20)        /* changes of the term from one entry to the next */
+#define MSK_LOG_WINDOW_ENTRIES (1u << 16)        /* that stay in memory even if they may leave, */
+#define MSK_LOG_WINDOW_BYTES   (8u << 20)        /* unless they are longer than this */
 
 struct msk_log_block;
 struct msk_log_run;
@@ -33,9 +33,9 @@ struct msk_log {
     struct msk_log_run *runs; /* of entries of one term, from index 1 */
     size_t run_count, run_capacity;
 
-    struct msk_blake3 hash; /* of the entries up to `hashed` */
-    uint64_t hashed;
-    struct msk_blake3 gone_hash; /* of those that are gone */
+    struct msk_digest *ends; /* digest at the end of each block from the first entry on, known of the first `ended` */
+    size_t ended, end_capacity;
+    struct msk_rolling rolling;
 };
 
 /* Term first, then index (groups.md 0): negative, zero, positive. */
@@ -78,8 +78,12 @@ void msk_log_keep(struct msk_log *log, uint64_t index);
  * window is in it. Never goes back. */
 void msk_log_spare(struct msk_log *log, uint64_t index);
 
-/* The digest of all entries up to `index`, which are there and not before the last that is gone: equal on two members
- * whose logs are equal up to there. Cheap where `index` grows from call to call. */
+/* Whether the digest at `index` can be told: it is there or was, and not so long ago that only those of ends of blocks
+ * are kept. */
+bool msk_log_has_digest(const struct msk_log *log, uint64_t index);
+
+/* The digest of all entries up to `index`, which can be told: equal on two members whose logs are equal up to there
+ * (rolling.h). What was asked for at higher indices makes it cheap: then one block is hashed at most. */
 struct msk_digest msk_log_digest(struct msk_log *log, uint64_t index);
 
 #endif

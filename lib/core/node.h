@@ -26,8 +26,10 @@ struct msk_node_config {
     bool without_gossip; /* known by catalog syncs and bonds only (wire.md 4.9) */
 };
 
-#define MSK_NODE_GROUPS_MAX 32
-#define MSK_ALIAS_MAX       64
+#define MSK_NODE_GROUPS_MAX    32
+#define MSK_ALIAS_MAX          64
+#define MSK_NODE_ENTRIES_MAX   256        /* in one answer, */
+#define MSK_NODE_ENTRIES_BYTES (1u << 20) /* of commands, unless the first alone is longer */
 
 /* What defines a group, and how this member behaves in it (cli.md "What defines a group"). All texts are copied. */
 struct msk_group_config {
@@ -156,6 +158,12 @@ int msk_node_find_group(const struct msk_node *node, const char *text, struct ms
 json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *group);
 json_t *msk_node_bonds_json(const struct msk_node *node, struct msk_now now, const struct msk_digest *group);
 json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now);
+/* {"group_id","peer_id","machine","committed","index","digest"}: of the committed entries up to `index` (rolling.h);
+ * null where they are not. */
+json_t *msk_node_digest_json(struct msk_node *node, const struct msk_digest *group, uint64_t index);
+/* {"group_id","entries"}: those from `from` to `to` as far as they are there and within the limits above, each with
+ * "index", "term", "hex" and, where the machine's commands have a type, "command". */
+json_t *msk_node_entries_json(const struct msk_node *node, const struct msk_digest *group, uint64_t from, uint64_t to);
 json_t *msk_node_groups_json(const struct msk_node *node); /* [{"alias","group_id"}] */
 json_t *msk_node_gossip_json(const struct msk_node *node); /* msk_gossip_json, or null */
 

@@ -57,6 +57,8 @@ static int restore(struct msk_raft *raft, const struct msk_saved *saved, struct 
         raft->committed.index = saved->snapshot_at.index;
     msk_log_term_at(&raft->log, raft->committed.index, &raft->committed.term);
     raft->recorded = raft->committed;
+    if (msk_log_has_digest(&raft->log, raft->committed.index))
+        (void)msk_log_digest(&raft->log, raft->committed.index); /* here it delays nobody */
     if (msk_raft_defends(raft))
         msk_log_keep(&raft->log, raft->committed.index);
     if (!has_snapshot)
@@ -181,6 +183,7 @@ void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct m
     if (!peer || !peer->bonded)
         return;
     msk_raft_peer_unbond(raft, peer);
+    msk_raft_report_committee(raft, out);
     if (raft->has_leader && msk_digest_equal(id, &raft->leader))
         msk_raft_requests_leaderless(raft, out);
     msk_sync_schedule(raft, now, out);

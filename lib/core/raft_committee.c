@@ -12,6 +12,19 @@ static int descending(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+bool msk_raft_is_voter(const struct msk_raft *raft, const struct msk_raft_peer *peer)
+{
+    return peer->bonded && (msk_raft_defends(raft) ? peer->counted : peer->seat == MSK_SEAT_VOTER);
+}
+
+uint32_t msk_raft_commit_quorum(const struct msk_raft *raft)
+{
+    uint32_t voters = 1, floor = msk_raft_floor(raft);
+    for (size_t i = 0; i < raft->peer_count; i++)
+        voters += msk_raft_is_voter(raft, &raft->peers[i]);
+    return floor && msk_raft_defends(raft) ? floor : voters / 2 + 1;
+}
+
 /* ---- ours */
 
 /* W-1, W-9: the highest index that a majority has on disk, 0 for none: of the declared members, else of ourselves and
@@ -21,9 +34,9 @@ static uint64_t majority_index(const struct msk_raft *raft)
     uint64_t acked[MSK_RAFT_PEERS_MAX + 1] = {raft->durable};
     size_t count = 1;
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].bonded && raft->peers[i].counted)
+        if (msk_raft_is_voter(raft, &raft->peers[i]))
             acked[count++] = raft->peers[i].acked;
-    size_t needed = msk_raft_floor(raft) ? msk_raft_floor(raft) : count / 2 + 1;
+    size_t needed = msk_raft_commit_quorum(raft);
     if (needed > count)
         return 0;
     qsort(acked, count, sizeof acked[0], descending);
@@ -106,7 +119,7 @@ static uint64_t committee_index(const struct msk_raft *raft)
     uint64_t acked[MSK_RAFT_PEERS_MAX + 1] = {raft->log.count};
     size_t count = 1;
     for (size_t i = 0; i < raft->peer_count; i++)
-        if (raft->peers[i].seat == MSK_SEAT_VOTER && raft->peers[i].bonded)
+        if (msk_raft_is_voter(raft, &raft->peers[i]))
             acked[count++] = raft->peers[i].acked;
     qsort(acked, count, sizeof acked[0], descending);
     return acked[count / 2];

@@ -110,6 +110,17 @@ void msk_raft_spare(struct msk_raft *raft)
 
 /* ---- committing */
 
+/* At the same indices on every member, so that somebody else can compare (W-3, W-4). */
+static void report_digests(struct msk_raft *raft, uint64_t from, struct msk_actions *out)
+{
+    for (uint64_t at = msk_rolling_next_report(from); at <= raft->committed.index; at = msk_rolling_next_report(at)) {
+        if (!msk_log_has_digest(&raft->log, at))
+            continue;
+        struct msk_digest digest = msk_log_digest(&raft->log, at);
+        MSK_EMIT(out, &raft->config.group, STATE_DIGEST, MSK_F_U64("committed", at), MSK_F_DIGEST("digest", &digest));
+    }
+}
+
 void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *out)
 {
     uint64_t from = raft->committed.index;
@@ -119,13 +130,14 @@ void msk_raft_commit(struct msk_raft *raft, uint64_t index, struct msk_actions *
         msk_log_keep(&raft->log, index);
     MSK_EMIT(out, &raft->config.group, COMMIT_ADVANCED, MSK_F_U64("from", from), MSK_F_U64("to", index),
              MSK_F_U64("term", raft->committed.term));
+    report_digests(raft, from, out);
     msk_raft_apply(raft, out);
     msk_requests_committed(raft, out);
 }
 
 bool msk_raft_digest(struct msk_raft *raft, uint64_t index, struct msk_digest *out)
 {
-    if (index > raft->committed.index || index < raft->log.gone)
+    if (index > raft->committed.index || !msk_log_has_digest(&raft->log, index))
         return false;
     *out = msk_log_digest(&raft->log, index);
     return true;

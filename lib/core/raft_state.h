@@ -28,6 +28,7 @@ struct msk_raft_peer {
     uint64_t acked;   /* ... and has the log up to here */
     uint64_t follows; /* leader: the last question to which it said that it follows us in this term */
     enum msk_seat seat;
+    bool told_voter; /* in the committee, as last reported */
 
     /* we fetch from it (4.2) */
     bool available; /* it has told which entries it has: */
@@ -110,6 +111,14 @@ struct msk_write {
     uint64_t sequence, last;
 };
 
+/* What a leader has reported last. */
+struct msk_leader_report {
+    uint32_t quorum;         /* of its committee; 0: nothing yet */
+    uint64_t waits_since_ms; /* entries wait to be committed since then, MSK_NEVER: none do, */
+    uint64_t waits_behind;   /* the committed index being this */
+    bool stalled;            /* which was reported */
+};
+
 struct msk_raft {
     struct msk_raft_config config;
     struct msk_random random;
@@ -153,7 +162,8 @@ struct msk_raft {
     struct msk_proof proof; /* leader: of leading (W-10) */
     uint64_t sent;          /* leader: entries up to here were broadcast */
     uint64_t lead_from;     /* leader: our log ended here when we were elected */
-    bool halted;            /* its committed entries are not the group's (W-3) */
+    struct msk_leader_report report;
+    bool halted; /* its committed entries are not the group's (W-3) */
 
     bool lagging; /* follower: the leader's last append did not fit our log (W-12) */
     bool refuses; /* a leader without entries committed here was not followed, nor any other since (W-2): */
@@ -265,8 +275,16 @@ void msk_raft_committee_elected(struct msk_raft *raft);
 void msk_raft_committee_size(const struct msk_raft *raft, uint32_t *voters, uint32_t *waiting);
 void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
                               const struct msk_append_entries_response *response);
+bool msk_raft_is_voter(const struct msk_raft *raft, const struct msk_raft_peer *peer);
+uint32_t msk_raft_commit_quorum(const struct msk_raft *raft); /* how many must have an entry, ourselves included */
 /* The highest index that may be committed now, 0: none beyond what is. */
 uint64_t msk_raft_committable(const struct msk_raft *raft);
+
+/* ---- raft_report.c: each reports what changed since the last time */
+void msk_raft_report_lead(struct msk_raft *raft, struct msk_actions *out); /* a reign begins */
+void msk_raft_report_committee(struct msk_raft *raft, struct msk_actions *out);
+/* Entries that wait for longer than an election timeout, and the end of that. */
+void msk_raft_report_commits(struct msk_raft *raft, struct msk_now now, struct msk_actions *out);
 
 /* ---- raft_forward.c (3.8) */
 void msk_raft_forward_received(struct msk_raft *raft, struct msk_now now, const struct msk_digest *from,

@@ -74,6 +74,41 @@ static void run_groups(void *context, const json_t *arguments, struct msk_contro
     msk_control_answer(request, json_pack("{s:o}", "groups", msk_node_groups_json(runtime->node)));
 }
 
+/* "index" of the request, from 1 on. MSK_E_INVALID. */
+static int get_index(const json_t *arguments, const char *name, uint64_t *out, struct msk_error *err)
+{
+    const json_t *index = json_object_get(arguments, name);
+    if (!json_is_integer(index) || json_integer_value(index) < 0)
+        return msk_fail(err, MSK_E_INVALID, "\"%s\" must be an index", name);
+    *out = (uint64_t)json_integer_value(index);
+    return 0;
+}
+
+static void run_digest(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    struct msk_runtime *runtime = context;
+    struct msk_digest group;
+    struct msk_error err;
+    uint64_t index = 0;
+    if (find_group(runtime, arguments, &group, &err) || get_index(arguments, "index", &index, &err))
+        msk_control_refuse(request, &err);
+    else
+        msk_control_answer(request, msk_node_digest_json(runtime->node, &group, index));
+}
+
+static void run_entries(void *context, const json_t *arguments, struct msk_control_request *request)
+{
+    struct msk_runtime *runtime = context;
+    struct msk_digest group;
+    struct msk_error err;
+    uint64_t from = 0, to = 0;
+    if (find_group(runtime, arguments, &group, &err) || get_index(arguments, "from", &from, &err) ||
+        get_index(arguments, "to", &to, &err))
+        msk_control_refuse(request, &err);
+    else
+        msk_control_answer(request, msk_node_entries_json(runtime->node, &group, from, to));
+}
+
 static void run_wait(void *context, const json_t *arguments, struct msk_control_request *request)
 {
     struct msk_runtime *runtime = context;
@@ -241,6 +276,8 @@ const struct msk_control_verb msk_runtime_verbs[] = {
     {"bonds", run_bonds},
     {"catalog", run_catalog},
     {"groups", run_groups},
+    {"digest", run_digest},
+    {"entries", run_entries},
     {"wait", run_wait},
     {"watch", run_watch},
     {"execute", run_execute},

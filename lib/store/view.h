@@ -36,6 +36,7 @@ struct msk_view_state {
 struct msk_view_entry {
     uint64_t index;
     struct msk_log_entry entry; /* valid during the call */
+    struct msk_bytes encoded;   /* the same, as log.h has it */
     bool sound;                 /* what it was read from is as it was written */
     int64_t place;        /* of the row it is in, which has the entries from `first` to `last`; it stays where it */
     uint64_t first, last; /* is as long as it is there, and later rows come behind it */

@@ -247,6 +247,7 @@ static void visit_run(struct scan *scan, const struct msk_sqlite_row *row, int64
                               "entries %" PRIu64 " to %" PRIu64 " are not entries", first + i, entry.last);
             break;
         }
+        entry.encoded = MSK_BYTES(left.data, len);
         left = MSK_BYTES(left.data + len, left.len - len);
         entry.index = first + i;
         if (entry.index < scan->next)

@@ -146,6 +146,38 @@ flag_names='[.groups[].flags[].flag] | join(" ")'
     assert_output minority_commit
 }
 
+@test "digests that differ: the first one, and up to where they agreed" {
+    local index
+    wins a 1000 1 b c
+    for index in 1 2 3 4; do
+        for node in a b c; do
+            say "$node" $((1100 + index)) state_digest "committed: $index, digest: \"$([[ $node$index == c[34] ]] && echo beef || echo cafe)$index\""
+        done
+    done
+    judge 1 '.groups[0].flags[] | [.flag, .text] | @json' ./*.events
+    assert_output --regexp '^\["committed_differs","entries 3 to 3: c committed others \(digest beef3\) than [ab] \(cafe3\)"\]$'
+    rm c.events
+    judge 0 "$flag_names" ./*.events
+}
+
+@test "a node that stops, or begins again, because of a fork: with both positions" {
+    wins a 1000 1 b c
+    say b 1100 fork_suspected 'peer: "a", text: "a leads without entries committed here: its log ends at (3,10), committed here (1,15)"'
+    say b 1101 group_halted 'committed: {term: 1, index: 15}, text: "stopped at (1,15)"'
+    say c 1102 group_resynced 'committed: {term: 1, index: 15}, text: "gives up everything up to (1,15)"'
+    judge 1 '.groups[0].flags[] | select(.flag | startswith("group")) | [.flag, .text] | @json' ./*.events
+    assert_line '["group_halted","b: stopped at (1,15); before: a leads without entries committed here: its log ends at (3,10), committed here (1,15)"]'
+    assert_line '["group_resynced","c: gives up everything up to (1,15)"]'
+}
+
+@test "commands that are uncertain are noted, not flagged" {
+    wins a 1000 1 b c
+    say a 1100 command_uncertain 'request: 1, from: 3, to: 5, outcome: "lost"'
+    say a 1101 command_uncertain 'request: 2, from: 0, to: 0, outcome: "unknown"'
+    judge 0 '.notes[]' ./*.events
+    assert_output 'a: commands of its callers: 3 lost to others at their places, of 1 it is not known whether they were executed'
+}
+
 @test "committed entries that differ, and that vanish" {
     wins a 1000 1 b c
     say b 1100 commit_advanced 'from: 0, to: 7, term: 1'

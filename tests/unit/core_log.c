@@ -211,22 +211,110 @@ static void damaged_entries_are_noticed(void **state)
     msk_log_free(&log);
 }
 
+/* Whatever is asked for in between, and however the log came to be. */
+static void digests_do_not_depend_on_the_way(void **state)
+{
+    (void)state;
+    struct msk_log log = made(5000);
+    for (uint64_t turn = 0; turn < 300; turn++) {
+        uint64_t index = turn * 7919 % 5001;
+        struct msk_log other = made(index);
+        struct msk_digest a = msk_log_digest(&log, index), b = msk_log_digest(&other, index);
+        assert_true(msk_digest_equal(&a, &b));
+        msk_log_free(&other);
+        if (turn % 50 == 49) { /* cut and grown again */
+            msk_log_free(&other);
+            other = made(5000);
+            (void)msk_log_digest(&other, 5000);
+            msk_log_truncate(&other, index + 1);
+            b = msk_log_digest(&other, index);
+            assert_true(msk_digest_equal(&a, &b));
+            msk_log_free(&other);
+        }
+    }
+    msk_log_free(&log);
+}
+
+/* Its definition, for those who compute it elsewhere. */
+static void a_digest_is_of_its_block_behind_that_of_the_one_before(void **state)
+{
+    (void)state;
+    struct msk_log log = made(1026);
+    struct msk_bytes block;
+    struct msk_blake3 hash;
+    msk_blake3_init(&hash);
+    assert_int_equal(msk_log_encoded(&log, 1, 1024, &block), 1024);
+    msk_blake3_update(&hash, block);
+    struct msk_digest end = msk_blake3_finish(&hash), digest = msk_log_digest(&log, 1024);
+    assert_true(msk_digest_equal(&end, &digest));
+    msk_blake3_init(&hash);
+    msk_blake3_update(&hash, MSK_BYTES(end.bytes, MSK_DIGEST_LEN));
+    assert_int_equal(msk_log_encoded(&log, 1025, 1026, &block), 2);
+    msk_blake3_update(&hash, block);
+    end = msk_blake3_finish(&hash);
+    digest = msk_log_digest(&log, 1026);
+    assert_true(msk_digest_equal(&end, &digest));
+    msk_log_free(&log);
+}
+
+/* Of what has left memory, those at the ends of blocks. */
+static void digests_of_what_is_gone(void **state)
+{
+    (void)state;
+    struct msk_log whole = made(80000), log;
+    msk_log_init(&log);
+    msk_log_spare(&log, 80000);
+    for (uint64_t i = 1; i <= 80000; i++) {
+        struct msk_log_entry entry;
+        assert_true(msk_log_get(&whole, i, &entry));
+        assert_int_equal(msk_log_append(&log, entry.term, entry.command), 0);
+    }
+    assert_true(log.gone > 8192);
+    for (uint64_t i = 1; i <= 80000; i += 511) {
+        assert_int_equal(msk_log_has_digest(&log, i), i >= log.gone || i % 1024 == 0);
+        if (!msk_log_has_digest(&log, i))
+            continue;
+        struct msk_digest a = msk_log_digest(&whole, i), b = msk_log_digest(&log, i);
+        assert_true(msk_digest_equal(&a, &b));
+    }
+    struct msk_digest a = msk_log_digest(&whole, 2048), b = msk_log_digest(&log, 2048);
+    assert_true(msk_digest_equal(&a, &b));
+    msk_log_free(&whole);
+    msk_log_free(&log);
+}
+
+static void members_report_at_the_same_indices(void **state)
+{
+    (void)state;
+    static const uint64_t first[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+                                     14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40};
+    uint64_t at = 0;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        at = msk_rolling_next_report(at);
+        assert_int_equal(at, first[i]);
+        for (uint64_t from = i ? first[i - 1] : 0; from < first[i]; from++)
+            assert_int_equal(msk_rolling_next_report(from), first[i]);
+    }
+    assert_int_equal(msk_rolling_next_report(1000000), 1000448);
+    assert_int_equal(msk_rolling_next_report(1000448), 1001472);
+}
+
 static void digests_tell_logs_apart(void **state)
 {
     (void)state;
     struct msk_log log = made(3000), other = made(3000);
-    struct msk_digest digests[4], digest;
-    static const uint64_t at[] = {0, 1, 1500, 3000};
-    for (int i = 0; i < 4; i++)
+    struct msk_digest digests[8], digest;
+    static const uint64_t at[] = {0, 1, 1023, 1024, 1025, 1500, 2048, 3000};
+    for (int i = 0; i < 8; i++)
         digests[i] = msk_log_digest(&log, at[i]);
-    for (int i = 3; i >= 0; i--) { /* in any order */
+    for (int i = 7; i >= 0; i--) { /* in any order */
         digest = msk_log_digest(&other, at[i]);
         assert_true(msk_digest_equal(&digest, &digests[i]));
     }
     msk_log_truncate(&other, 1500);
     assert_int_equal(msk_log_append(&other, 2, MSK_BYTES("x", 1)), 0);
     digest = msk_log_digest(&other, 1500);
-    assert_false(msk_digest_equal(&digest, &digests[2]));
+    assert_false(msk_digest_equal(&digest, &digests[5]));
     digest = msk_log_digest(&other, 1);
     assert_true(msk_digest_equal(&digest, &digests[1]));
     msk_log_free(&log);
@@ -236,11 +324,20 @@ static void digests_tell_logs_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cursors_compare_by_term_first),  cmocka_unit_test(an_empty_log_has_the_sentinel),
-        cmocka_unit_test(entries_are_numbered_from_one),  cmocka_unit_test(cutting),
-        cmocka_unit_test(what_is_kept_cannot_be_cut),     cmocka_unit_test(limits),
-        cmocka_unit_test(without_memory_nothing_changes), cmocka_unit_test(many_blocks_are_one_log),
-        cmocka_unit_test(damaged_entries_are_noticed),    cmocka_unit_test(digests_tell_logs_apart),
+        cmocka_unit_test(cursors_compare_by_term_first),
+        cmocka_unit_test(an_empty_log_has_the_sentinel),
+        cmocka_unit_test(entries_are_numbered_from_one),
+        cmocka_unit_test(cutting),
+        cmocka_unit_test(what_is_kept_cannot_be_cut),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(without_memory_nothing_changes),
+        cmocka_unit_test(many_blocks_are_one_log),
+        cmocka_unit_test(damaged_entries_are_noticed),
+        cmocka_unit_test(digests_tell_logs_apart),
+        cmocka_unit_test(digests_do_not_depend_on_the_way),
+        cmocka_unit_test(a_digest_is_of_its_block_behind_that_of_the_one_before),
+        cmocka_unit_test(members_report_at_the_same_indices),
+        cmocka_unit_test(digests_of_what_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,8 +156,9 @@ static inline struct msk_digest make_id(int number)
 static inline struct world *world_new(int count, uint32_t declared)
 {
     static const enum msk_event_kind hidden[] = {
-        MSK_EVENT_TERM_CHANGED, MSK_EVENT_ROLE_CHANGED, MSK_EVENT_VOTE_RECEIVED, MSK_EVENT_APPEND_RECEIVED,
-        MSK_EVENT_APPEND_ACKED, MSK_EVENT_SYNC_STARTED, MSK_EVENT_SYNC_DONE};
+        MSK_EVENT_TERM_CHANGED,    MSK_EVENT_ROLE_CHANGED, MSK_EVENT_VOTE_RECEIVED,
+        MSK_EVENT_APPEND_RECEIVED, MSK_EVENT_APPEND_ACKED, MSK_EVENT_SYNC_STARTED,
+        MSK_EVENT_SYNC_DONE,       MSK_EVENT_STATE_DIGEST, MSK_EVENT_COMMITTEE_CHANGED};
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     assert_true(count <= WORLD_MAX);
