@@ -58,8 +58,9 @@ int msk_jwt_public_of(const struct msk_jwt_secret *secret, struct msk_jwt_public
 
 /* ---- is it a key at all */
 
-static int check_public(const struct msk_jwt_public *key, struct msk_error *err)
+static int check_public(const void *parsed, struct msk_error *err)
 {
+    const struct msk_jwt_public *key = parsed;
     if (key->alg->family == MSK_JWT_HMAC)
         return 0;
     EVP_PKEY *pkey = msk_jwt_pkey_of_public(key);
@@ -67,8 +68,9 @@ static int check_public(const struct msk_jwt_public *key, struct msk_error *err)
     return pkey ? 0 : msk_fail(err, MSK_E_INVALID, "not a point of %s", key->alg->curve);
 }
 
-static int check_secret(const struct msk_jwt_secret *key, struct msk_error *err)
+static int check_secret(const void *parsed, struct msk_error *err)
 {
+    const struct msk_jwt_secret *key = parsed;
     if (key->alg->family == MSK_JWT_HMAC)
         return 0;
     EVP_PKEY *pkey = msk_jwt_pkey_of_secret(key);
@@ -104,8 +106,9 @@ static int need_alg(const struct msk_jwt_alg *alg, struct msk_error *err)
     return alg ? 0 : msk_fail(err, MSK_E_INVALID, "a key in hex does not say its algorithm: give it");
 }
 
-static int public_of_hex(struct msk_bytes text, struct msk_jwt_public *out, struct msk_error *err)
+static int public_of_hex(struct msk_bytes text, void *key, struct msk_error *err)
 {
+    struct msk_jwt_public *out = key;
     int rc = need_alg(out->alg, err);
     if (rc < 0)
         return rc;
@@ -121,8 +124,9 @@ static int public_of_hex(struct msk_bytes text, struct msk_jwt_public *out, stru
     return rc;
 }
 
-static int secret_of_hex(struct msk_bytes text, struct msk_jwt_secret *out, struct msk_error *err)
+static int secret_of_hex(struct msk_bytes text, void *key, struct msk_error *err)
 {
+    struct msk_jwt_secret *out = key;
     int rc = need_alg(out->alg, err);
     return rc < 0 ? rc : read_hex(text, out->alg->secret_len, out->material, err);
 }
@@ -136,7 +140,7 @@ static int no_password(char *buffer, int size, int writing, void *context)
     return -1;
 }
 
-static int public_of_pem(struct msk_bytes text, struct msk_jwt_public *out, struct msk_error *err)
+static int public_of_pem(struct msk_bytes text, void *out, struct msk_error *err)
 {
     BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
     EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
@@ -148,7 +152,7 @@ static int public_of_pem(struct msk_bytes text, struct msk_jwt_public *out, stru
     return rc;
 }
 
-static int secret_of_pem(struct msk_bytes text, struct msk_jwt_secret *out, struct msk_error *err)
+static int secret_of_pem(struct msk_bytes text, void *out, struct msk_error *err)
 {
     BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
     EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
@@ -215,8 +219,9 @@ static int jwk_alg(const struct msk_json *jwk, const struct msk_jwt_alg **alg, s
     return 0;
 }
 
-static int public_of_jwk(const struct msk_json *jwk, struct msk_jwt_public *out, struct msk_error *err)
+static int public_of_jwk(const struct msk_json *jwk, void *key, struct msk_error *err)
 {
+    struct msk_jwt_public *out = key;
     uint8_t x[MSK_JWT_PUBLIC_MAX], y[MSK_JWT_PUBLIC_MAX];
     int rc = jwk_alg(jwk, &out->alg, err);
     if (rc < 0)
@@ -230,17 +235,18 @@ static int public_of_jwk(const struct msk_json *jwk, struct msk_jwt_public *out,
     if ((rc = jwk_bytes(jwk, "x", out->alg->public_len - 1, x, err)) < 0 ||
         (rc = jwk_bytes(jwk, "y", out->alg->public_len - 1, y, err)) < 0)
         return rc;
-    struct msk_jwt_public key = {.alg = out->alg};
+    struct msk_jwt_public point = {.alg = out->alg};
     uint8_t x_again[MSK_JWT_PUBLIC_MAX], y_again[MSK_JWT_PUBLIC_MAX];
-    msk_jwt_point_compress(out->alg, x, y, key.material);
-    if (msk_jwt_point_expand(&key, x_again, y_again) < 0 || memcmp(y, y_again, out->alg->public_len - 1) != 0)
+    msk_jwt_point_compress(out->alg, x, y, point.material);
+    if (msk_jwt_point_expand(&point, x_again, y_again) < 0 || memcmp(y, y_again, out->alg->public_len - 1) != 0)
         return msk_fail(err, MSK_E_INVALID, "\"x\" and \"y\" are no point of %s", out->alg->curve);
-    *out = key;
+    *out = point;
     return 0;
 }
 
-static int secret_of_jwk(const struct msk_json *jwk, struct msk_jwt_secret *out, struct msk_error *err)
+static int secret_of_jwk(const struct msk_json *jwk, void *key, struct msk_error *err)
 {
+    struct msk_jwt_secret *out = key;
     int rc = jwk_alg(jwk, &out->alg, err);
     const char *name = rc == 0 && out->alg->family == MSK_JWT_HMAC ? "k" : "d";
     if (rc == 0 && !msk_json_find(jwk, name))
@@ -264,56 +270,54 @@ static bool begins_with(struct msk_bytes text, const char *word)
     return text.len >= strlen(word) && memcmp(text.data, word, strlen(word)) == 0;
 }
 
-static int read_jwk(struct msk_bytes text, struct msk_arena *arena, struct msk_json *out, struct msk_error *err)
+/* Both kinds of keys come in the same forms. */
+struct reading {
+    int (*of_jwk)(const struct msk_json *jwk, void *out, struct msk_error *err);
+    int (*of_pem)(struct msk_bytes text, void *out, struct msk_error *err);
+    int (*of_hex)(struct msk_bytes text, void *out, struct msk_error *err);
+    int (*check)(const void *key, struct msk_error *err);
+    size_t size;
+};
+
+static int read_jwk(const struct reading *reading, struct msk_bytes text, void *out, struct msk_error *err)
 {
-    msk_arena_init(arena, 16 * KEY_TEXT_MAX);
-    return msk_json_parse(text, arena, out, err);
+    struct msk_json jwk;
+    struct msk_arena arena;
+    msk_arena_init(&arena, 16 * KEY_TEXT_MAX);
+    int rc = msk_json_parse(text, &arena, &jwk, err);
+    if (rc == 0)
+        rc = reading->of_jwk(&jwk, out, err);
+    msk_arena_wipe(&arena);
+    return rc;
+}
+
+static int read_key(const struct reading *reading, struct msk_bytes text, void *out, struct msk_error *err)
+{
+    text = trim(text);
+    if (text.len > KEY_TEXT_MAX)
+        return msk_fail(err, MSK_E_INVALID, "longer than any key");
+    int rc = begins_with(text, "{")            ? read_jwk(reading, text, out, err)
+             : begins_with(text, "-----BEGIN") ? reading->of_pem(text, out, err)
+                                               : reading->of_hex(text, out, err);
+    if (rc == 0)
+        rc = reading->check(out, err);
+    if (rc < 0)
+        msk_wipe(out, reading->size);
+    return rc;
 }
 
 int msk_jwt_public_parse(const struct msk_jwt_alg *alg, struct msk_bytes text, struct msk_jwt_public *out,
                          struct msk_error *err)
 {
-    struct msk_json jwk;
-    struct msk_arena arena;
-    int rc;
+    static const struct reading reading = {public_of_jwk, public_of_pem, public_of_hex, check_public, sizeof *out};
     *out = (struct msk_jwt_public){.alg = alg};
-    text = trim(text);
-    if (text.len > KEY_TEXT_MAX)
-        return msk_fail(err, MSK_E_INVALID, "longer than any key");
-    if (begins_with(text, "{")) {
-        rc = read_jwk(text, &arena, &jwk, err);
-        rc = rc < 0 ? rc : public_of_jwk(&jwk, out, err);
-        msk_arena_wipe(&arena);
-    } else {
-        rc = begins_with(text, "-----BEGIN") ? public_of_pem(text, out, err) : public_of_hex(text, out, err);
-    }
-    if (rc == 0)
-        rc = check_public(out, err);
-    if (rc < 0)
-        msk_wipe(out, sizeof *out);
-    return rc;
+    return read_key(&reading, text, out, err);
 }
 
 int msk_jwt_secret_parse(const struct msk_jwt_alg *alg, struct msk_bytes text, struct msk_jwt_secret *out,
                          struct msk_error *err)
 {
-    struct msk_json jwk;
-    struct msk_arena arena;
-    int rc;
+    static const struct reading reading = {secret_of_jwk, secret_of_pem, secret_of_hex, check_secret, sizeof *out};
     *out = (struct msk_jwt_secret){.alg = alg};
-    text = trim(text);
-    if (text.len > KEY_TEXT_MAX)
-        return msk_fail(err, MSK_E_INVALID, "longer than any key");
-    if (begins_with(text, "{")) {
-        rc = read_jwk(text, &arena, &jwk, err);
-        rc = rc < 0 ? rc : secret_of_jwk(&jwk, out, err);
-        msk_arena_wipe(&arena);
-    } else {
-        rc = begins_with(text, "-----BEGIN") ? secret_of_pem(text, out, err) : secret_of_hex(text, out, err);
-    }
-    if (rc == 0)
-        rc = check_secret(out, err);
-    if (rc < 0)
-        msk_wipe(out, sizeof *out);
-    return rc;
+    return read_key(&reading, text, out, err);
 }

@@ -1,30 +1,7 @@
 /* Bonds row by row: who is refused with which code and in which order (groups.md 2.4), what messages do (2.7, 2.8), how
  * a member leaves (2.10). Our node is at place 1, the test holds others. */
 #include "core/mesh_parts.h"
-#include "node_fake.h"
-
-#define US    1
-#define PEER  2
-#define OTHER 3
-
-struct scene {
-    struct net *net;
-    struct msk_group_config group;
-    struct msk_signed_peer_entry *entry; /* the peer's */
-};
-
-/* A node alone in its group; the peer's place is held by the test and not known to it yet. */
-static struct scene alone(void)
-{
-    struct scene scene = {.net = net_new(7)};
-    scene.group = net_group_config(scene.net, "g");
-    net_start(scene.net, US, NULL);
-    net_join(scene.net, US, &scene.group);
-    fake_take(scene.net, PEER, NULL);
-    fake_take(scene.net, OTHER, NULL);
-    scene.entry = fake_entry(scene.net, PEER, NULL, 0);
-    return scene;
-}
+#include "bond_scene.h"
 
 /* The peer is in its catalog, without listing the group: nobody dials it. */
 static struct scene known(void)

@@ -182,7 +182,7 @@ static void nothing_but_the_end_is_reported_after_closing(void **state)
     send_text(b->conns[0], "too late");
     node_work(world, b);
     world->now_ns += MS;
-    world_deliver(world);
+    world_deliver_one(world);
     msk_quic_conn_close(conn, world->now_ns, 0, "", 0);
     msk_quic_conn_close(conn, world->now_ns, 7, "again", 0);
     struct msk_quic_stream *stream;
@@ -208,7 +208,7 @@ static void data_before_the_close_can_be_read(void **state)
     node_work(world, a);
     world->now_ns += MS;
     while (world->in_flight) /* both arrive before b looks at any event */
-        world_deliver(world);
+        world_deliver_one(world);
     world_run(world, 10);
     assert_int_equal(b->received.len, 11);
     assert_int_equal(b->closed, 1);

@@ -232,7 +232,7 @@ static inline void node_work(struct world *world, struct node *node)
 
 /* ---- time */
 
-static inline void world_deliver(struct world *world)
+static inline void world_deliver_one(struct world *world)
 {
     struct packet *packet = world->in_flight;
     world->in_flight = packet->next;
@@ -240,6 +240,13 @@ static inline void world_deliver(struct world *world)
         if (world->nodes[i].quic && msk_address_equal(&world->nodes[i].address, &packet->to))
             msk_quic_receive(world->nodes[i].quic, world->now_ns, &packet->from, MSK_BYTES(packet->data, packet->len));
     msk_free(packet);
+}
+
+/* What has arrived by now. */
+static inline void world_deliver(struct world *world)
+{
+    while (world->in_flight && world->in_flight->at_ns <= world->now_ns)
+        world_deliver_one(world);
 }
 
 /* Let everybody work, then go on to the next thing that happens, but not beyond `until_ns`; false when that is reached.
@@ -264,8 +271,7 @@ static inline bool world_step(struct world *world, uint64_t until_ns)
     }
     if (next_ns > world->now_ns)
         world->now_ns = next_ns;
-    while (world->in_flight && world->in_flight->at_ns <= world->now_ns)
-        world_deliver(world);
+    world_deliver(world);
     return true;
 }
 
