@@ -2,16 +2,21 @@
  *
  * Without options: the fixed seeds of every mode, as `make check` runs them. */
 #include <getopt.h>
+#include <glob.h>
 #include <time.h>
 
 #include "campaign.h"
+#include "scenario.h"
 
-#define MODES_MAX 8
-#define SEED_MAX  1000000000 /* of random ones: short enough to be typed */
+#define MODES_MAX     8
+#define SCENARIOS     "tests/sim/scenarios/*.sim" /* tests run where the sources are */
+#define SCENARIOS_MAX 64
+#define SEED_MAX      1000000000 /* of random ones: short enough to be typed */
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: core_simulator [--mode NAME] [--seed N] [--runs N] [--seconds N] [--lines N]\n");
+    fprintf(stderr, "usage: core_simulator [--mode NAME] [--seed N] [--runs N] [--seconds N] [--lines N]\n"
+                    "       core_simulator --scenario FILE: play it and show what is told\n");
     for (const struct life_mode *mode = life_modes; mode->name; mode++)
         fprintf(stderr, "  %-10s %s\n", mode->name, mode->summary);
     return 2;
@@ -21,14 +26,18 @@ struct options {
     const struct life_mode *mode; /* NULL: all of them */
     uint64_t seed, runs, seconds;
     size_t lines;
+    const char *scenario;
 };
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option table[] = {
-        {"mode", required_argument, NULL, 'm'},  {"seed", required_argument, NULL, 's'},
-        {"runs", required_argument, NULL, 'r'},  {"seconds", required_argument, NULL, 't'},
-        {"lines", required_argument, NULL, 'l'}, {0}};
+    static const struct option table[] = {{"mode", required_argument, NULL, 'm'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"runs", required_argument, NULL, 'r'},
+                                          {"seconds", required_argument, NULL, 't'},
+                                          {"lines", required_argument, NULL, 'l'},
+                                          {"scenario", required_argument, NULL, 'f'},
+                                          {0}};
     *options = (struct options){.lines = CAMPAIGN_LINES};
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
@@ -42,6 +51,8 @@ static bool read_options(int argc, char **argv, struct options *options)
                           : &number) = number;
         if (option == 'l')
             options->lines = (size_t)number;
+        if (option == 'f')
+            options->scenario = optarg;
     }
     return true;
 }
@@ -82,6 +93,15 @@ static uint64_t live_for(const struct options *options)
     for (size_t i = 0; i < count; i++)
         failures += finish(&campaigns[i]);
     return failures;
+}
+
+static int play(const char *path)
+{
+    char failure[SCENARIO_FAILURE_MAX];
+    bool played = scenario_play(path, true, failure);
+    if (!played)
+        printf("%s\n", failure);
+    return !played;
 }
 
 /* ---- `make check`: the fixed seeds of every mode. They are lived before cmocka runs, whose tests tell of them. */
@@ -159,7 +179,30 @@ static void the_reference_is_found_out(void **state)
         fail_msg("%s: not within %d seeds", life_weakness_names[*weakness], (int)fixed_campaign("reference")->lives);
 }
 
-static int check(void)
+/* Every file beside this one's: a scenario each. */
+static void a_scenario(void **state)
+{
+    char failure[SCENARIO_FAILURE_MAX];
+    if (!scenario_play(*state, false, failure))
+        fail_msg("%s", failure);
+}
+
+static int check_scenarios(void)
+{
+    struct CMUnitTest tests[SCENARIOS_MAX] = {{0}};
+    glob_t files = {0};
+    int failed = 1;
+    if (glob(SCENARIOS, 0, NULL, &files) == 0 && files.gl_pathc <= SCENARIOS_MAX) {
+        for (size_t i = 0; i < files.gl_pathc; i++)
+            tests[i] = (struct CMUnitTest){
+                .name = files.gl_pathv[i], .test_func = a_scenario, .initial_state = files.gl_pathv[i]};
+        failed = _cmocka_run_group_tests("scenarios", tests, files.gl_pathc, NULL, NULL);
+    }
+    globfree(&files);
+    return failed;
+}
+
+static int check_lives(void)
 {
     static int weaknesses[LIFE_WEAKNESSES] = {LIFE_W1, LIFE_W2, LIFE_W4, LIFE_W7, LIFE_W8};
 #define FOUND(weakness)                                                                                               \
@@ -187,9 +230,11 @@ int main(int argc, char **argv)
     struct options options;
     uint64_t failures = 0;
     if (argc == 1)
-        return check();
+        return check_scenarios() + check_lives();
     if (!read_options(argc, argv, &options))
         return usage();
+    if (options.scenario)
+        return play(options.scenario);
     if (options.seconds)
         return live_for(&options) > 0;
     for (const struct life_mode *mode = life_modes; mode->name; mode++)
