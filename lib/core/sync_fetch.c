@@ -96,8 +96,8 @@ static bool fetch_from(struct msk_raft *raft, struct msk_now now, struct msk_raf
     return true;
 }
 
-/* Behind a peer that is slow to give what comes next all places fill up. What another gives in its stead needs none: it
- * is drained as it comes. */
+/* Behind a peer that is slow to give what comes next all places fill up, but for the one that this needs (keep_chunk).
+ * So it may always be asked for. */
 static bool has_place(const struct msk_raft *raft, struct msk_now now)
 {
     return raft->sync.chunk_count + fetch_count(raft) < MSK_SYNC_CHUNKS_MAX ||
@@ -139,8 +139,7 @@ static const char *fault_of(const struct msk_raft *raft, const struct msk_raft_p
     if (fetched->entries.count != range.end - range.start + 1)
         return "the number of entries is not that of their range";
     for (size_t i = 0; i < fetched->entries.count; i++)
-        if (fetched->entries.items[i].term > raft->hard.term ||
-            (i > 0 && fetched->entries.items[i].term < fetched->entries.items[i - 1].term))
+        if (i > 0 && fetched->entries.items[i].term < fetched->entries.items[i - 1].term)
             return "the terms of its entries cannot be";
     if (sync->has_target && range.end == sync->target.index &&
         fetched->entries.items[fetched->entries.count - 1].term != sync->target.term)
@@ -170,7 +169,8 @@ static void keep_chunk(struct msk_raft *raft, struct msk_now now, const struct m
                        const struct msk_fetched *fetched)
 {
     struct msk_sync *sync = &raft->sync;
-    if (sync->chunk_count == MSK_SYNC_CHUNKS_MAX || fetched->range.end < sync->next)
+    size_t room = MSK_SYNC_CHUNKS_MAX - (msk_sync_first_new(raft, fetched->range) > sync->next);
+    if (sync->chunk_count >= room || fetched->range.end < sync->next)
         return;
     struct msk_log_entry *entries = copy_entries(&fetched->entries);
     if (!entries) /* it is fetched again */
@@ -180,6 +180,12 @@ static void keep_chunk(struct msk_raft *raft, struct msk_now now, const struct m
     sync->stall_reported = false;
     sync->has_peer = true;
     sync->peer = peer->id;
+}
+
+/* It has entries of a term that has not reached us: none of those that we look for. */
+static bool is_of_later_term(const struct msk_raft *raft, const struct msk_fetched *fetched)
+{
+    return msk_raft_defends(raft) && fetched->entries.items[fetched->entries.count - 1].term > raft->hard.term;
 }
 
 /* W-15: only the answer to what is outstanding counts; the reference's marker for "nothing" is no answer at all. */
@@ -198,6 +204,10 @@ static void take_fetched(struct msk_raft *raft, struct msk_now now, struct msk_r
         peer->barred_ms = now.mono_ms + BAR_MS;
         MSK_EMIT(out, &raft->config.group, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", &peer->id),
                  MSK_F_TEXT("message", "state_sync"), MSK_F_TEXT("detail", fault));
+        return;
+    }
+    if (is_of_later_term(raft, fetched)) {
+        peer->available = false;
         return;
     }
     keep_chunk(raft, now, peer, fetched);

@@ -91,6 +91,7 @@ static void buffer_entries(struct msk_raft *raft, const struct msk_append_entrie
 static void aim(struct msk_raft *raft, const struct msk_append_entries *append, struct msk_actions *out)
 {
     struct msk_sync *sync = &raft->sync;
+    struct msk_raft_peer *leader = msk_raft_peer_find(raft, &append->leader);
     bool continues = sync->has_target && sync->leader_term == append->term &&
                      msk_cursor_compare(end_of_buffer(sync), append->prev) == 0;
     if (msk_sync_only_leader(raft) &&
@@ -105,6 +106,8 @@ static void aim(struct msk_raft *raft, const struct msk_append_entries *append, 
         sync->target = append->prev;
         sync->has_target = true;
     }
+    if (leader && sync->leader_term != append->term) /* whatever it was thought of before, its entries count now */
+        leader->barred_ms = 0;
     sync->leader = append->leader;
     sync->leader_term = append->term;
     buffer_entries(raft, append, out);

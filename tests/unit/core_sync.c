@@ -426,6 +426,35 @@ static void wrong_answers(void **state)
     }
 }
 
+/* Its term is news here, and no fault. */
+static void answers_of_a_later_term(void **state)
+{
+    (void)state;
+    struct world *world = lagging(0, 0, 6, 0);
+    tell_available(world, 3, 5);
+    expect_said(world, 1, 3, "ask, fetch 1..5");
+    answer_fetch(world, 1, 3, 1, 5, 9, 5);
+    expect_terms(world, 1, "", 0);
+    assert_null(strstr((char *)world->trace.data, "broke the protocol"));
+    tell_available(world, 3, 5);
+    expect_said(world, 1, 3, "fetch 1..5");
+    world_free(world);
+}
+
+/* Who is not asked any more leads now: its entries are those that count. */
+static void a_new_leader_is_asked_whatever_it_did(void **state)
+{
+    (void)state;
+    struct world *world = lagging(0, 0, 6, 0);
+    tell_available(world, 3, 6);
+    answer_fetch(world, 1, 3, 2, 6, 1, 5); /* wrong */
+    lose(world, 1, 3);
+    struct msk_raft_message message = append(world, 3, 6, at(1, 6), 6);
+    receive(world, 1, 3, &message);
+    expect_said(world, 1, 3, "fetch 1..6");
+    world_free(world);
+}
+
 /* W-15: neither the marker for nothing, nor a late answer, nor one nobody asked for does harm. */
 static void what_poisons_the_reference(void **state)
 {
@@ -745,6 +774,8 @@ int main(void)
         cmocka_unit_test(another_append_is_another_target),
         cmocka_unit_test(a_divergent_tail_is_replaced),
         cmocka_unit_test(wrong_answers),
+        cmocka_unit_test(answers_of_a_later_term),
+        cmocka_unit_test(a_new_leader_is_asked_whatever_it_did),
         cmocka_unit_test(what_poisons_the_reference),
         cmocka_unit_test(it_never_waits_for_ever),
         cmocka_unit_test(another_one_takes_over_from_a_slow_peer),
