@@ -86,7 +86,7 @@ static void cast(struct life *life)
                                             .preference = choose_preference(life, i),
                                             .machine = {.owner = life,
                                                         .place = i,
-                                                        .takes_time = slow && i > references && !life->mode->resync,
+                                                        .takes_time = slow && i > references,
                                                         .applied = life_applied,
                                                         .confused = life_confused}};
 }
