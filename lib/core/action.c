@@ -1,5 +1,6 @@
 #include "core/action.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -75,7 +76,8 @@ static struct msk_action *prepare(struct msk_actions *out, enum msk_action_kind 
         out->capacity = capacity;
     }
     struct msk_action *action = &out->items[out->count];
-    memset(action, 0, sizeof *action);
+    bool is_event = kind == MSK_ACTION_EVENT; /* most of an action's size is room for fields, set as far as used */
+    memset(action, 0, is_event ? offsetof(struct msk_action, event.fields) : sizeof *action);
     action->kind = kind;
     return action;
 }
@@ -95,9 +97,11 @@ void msk_act_event(struct msk_actions *out, const struct msk_digest *group, enum
     struct msk_action *action = prepare(out, MSK_ACTION_EVENT);
     if (!action)
         return;
-    struct msk_event event = {.kind = kind, .has_group = group != NULL, .field_count = count};
-    if (group)
-        event.group = *group;
+    struct msk_event event;
+    event.kind = kind;
+    event.has_group = group != NULL;
+    event.group = group ? *group : (struct msk_digest){0};
+    event.field_count = count;
     memcpy(event.fields, fields, count * sizeof *fields);
     commit(out, msk_event_copy(&event, &action->event));
 }

@@ -1,6 +1,7 @@
 #include "core/event.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -277,7 +278,7 @@ static int own_field(struct msk_field *field)
 
 int msk_event_copy(const struct msk_event *from, struct msk_event *to)
 {
-    *to = *from;
+    memcpy(to, from, offsetof(struct msk_event, fields) + from->field_count * sizeof from->fields[0]);
     for (to->field_count = 0; to->field_count < from->field_count; to->field_count++)
         if (own_field(&to->fields[to->field_count]) < 0) {
             msk_event_free(to);

@@ -14,21 +14,24 @@ static void route(struct msk_group *group, struct msk_actions *out, size_t from)
 {
     size_t kept = from;
     for (size_t i = from; i < out->count; i++) {
-        struct msk_action action = out->items[i];
-        if (action.kind == MSK_ACTION_RAFT) {
-            struct msk_bond *bond = msk_mesh_bond(group->mesh, &action.raft.to);
+        struct msk_action *action = &out->items[i];
+        if (action->kind == MSK_ACTION_RAFT) {
+            struct msk_bond *bond = msk_mesh_bond(group->mesh, &action->raft.to);
+            uint8_t *data = action->raft.data;
+            size_t len = action->raft.len;
             if (!bond) {
-                msk_free(action.raft.data);
+                msk_free(data);
                 continue;
             }
-            struct msk_action send = {.kind = MSK_ACTION_SEND,
-                                      .link = bond->link->number,
-                                      .after = action.after,
-                                      .send = {action.raft.data, action.raft.len}};
-            action = send;
-            msk_bond_sent(bond, action.send.len);
+            action->kind = MSK_ACTION_SEND;
+            action->link = bond->link->number;
+            action->send.data = data;
+            action->send.len = len;
+            msk_bond_sent(bond, len);
         }
-        out->items[kept++] = action;
+        if (kept != i)
+            out->items[kept] = *action;
+        kept++;
     }
     out->count = kept;
 }

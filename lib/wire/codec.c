@@ -81,7 +81,7 @@ int msk_read_bytes(struct msk_reader *in, size_t len, const uint8_t **out)
     return 0;
 }
 
-int msk_read_varint(struct msk_reader *in, unsigned bits, unsigned __int128 *out)
+static int read_long_varint(struct msk_reader *in, unsigned bits, unsigned __int128 *out)
 {
     size_t start = in->offset, most = (bits + 6) / 7;
     uint8_t last_max = (uint8_t)((1u << (bits - 7 * (most - 1))) - 1);
@@ -98,6 +98,14 @@ int msk_read_varint(struct msk_reader *in, unsigned bits, unsigned __int128 *out
         return 0;
     }
     return msk_reader_fail(in, MSK_FAULT_BAD_VARINT, start, "varint longer than %zu bytes", most);
+}
+
+int msk_read_varint(struct msk_reader *in, unsigned bits, unsigned __int128 *out)
+{
+    if (in->offset == in->in.len || in->in.data[in->offset] & 0x80) /* most are one byte */
+        return read_long_varint(in, bits, out);
+    *out = in->in.data[in->offset++];
+    return 0;
 }
 
 int msk_read_counted(struct msk_reader *in, struct msk_bytes *out)
@@ -149,16 +157,21 @@ int msk_compare_bytes(struct msk_bytes a, struct msk_bytes b)
 
 /* ---- one value, one step down */
 
-/* The type's own condition, once the value is complete. */
-static int check_value(const struct msk_type *type, struct msk_reader *in, size_t start, const void *value)
+/* Apart, so that values without a condition do not pay for the sentence. */
+static __attribute__((noinline)) int ask_type(const struct msk_type *type, struct msk_reader *in, size_t start,
+                                              const void *value)
 {
     struct msk_error why = {.text = ""};
-    if (!type->check || in->trusted)
-        return 0;
     int rc = type->check(value, &why);
     if (rc == MSK_E_NOMEM)
         return msk_reader_fail(in, MSK_FAULT_NOMEM, start, "out of memory");
     return rc < 0 ? msk_reader_fail(in, MSK_FAULT_REJECTED, start, "%s", why.text) : 0;
+}
+
+/* The type's own condition, once the value is complete. */
+static int check_value(const struct msk_type *type, struct msk_reader *in, size_t start, const void *value)
+{
+    return type->check && !in->trusted ? ask_type(type, in, start, value) : 0;
 }
 
 int msk_read_value(const struct msk_type *type, struct msk_reader *in, void *out)
