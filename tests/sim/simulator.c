@@ -41,20 +41,32 @@ static bool read_options(int argc, char **argv, struct options *options)
     *options = (struct options){.lines = CAMPAIGN_LINES};
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
-        if (option == 'm')
+        switch (option) {
+        case 'm':
             options->mode = life_mode_find(optarg);
-        if (option == '?' || (option == 'm' && !options->mode))
-            return false;
-        *(option == 's'   ? &options->seed
-          : option == 'r' ? &options->runs
-          : option == 't' ? &options->seconds
-                          : &number) = number;
-        if (option == 'l')
+            if (!options->mode)
+                return false;
+            break;
+        case 's':
+            options->seed = number;
+            break;
+        case 'r':
+            options->runs = number;
+            break;
+        case 't':
+            options->seconds = number;
+            break;
+        case 'l':
             options->lines = (size_t)number;
-        if (option == 'f')
+            break;
+        case 'f':
             options->scenario = optarg;
+            break;
+        default:
+            return false;
+        }
     }
-    return true;
+    return optind == argc;
 }
 
 static uint64_t finish(const struct campaign *campaign)
@@ -62,8 +74,10 @@ static uint64_t finish(const struct campaign *campaign)
     bool seeks = campaign->mode->rules == LIFE_REFERENCE;
     campaign_print(campaign);
     for (int i = 0; seeks && i < LIFE_WEAKNESSES; i++)
-        printf("  %s: %s %llu\n", life_weakness_names[i], campaign->found_by[i] ? "seed" : "not found",
-               (unsigned long long)campaign->found_by[i]);
+        if (campaign->found_by[i])
+            printf("  %s: seed %llu\n", life_weakness_names[i], (unsigned long long)campaign->found_by[i]);
+        else
+            printf("  %s: not shown\n", life_weakness_names[i]);
     return campaign->failures;
 }
 
