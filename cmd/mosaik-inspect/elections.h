@@ -218,7 +218,7 @@ int elections_find_flags(struct elections_log *log, struct elections_group *grou
 int elections_find_forks(struct elections_log *log, struct elections_group *group);
 /* The same thing is flagged once, whoever tells it. 0 or MSK_E_NOMEM. */
 int elections_flag(struct elections_log *log, struct elections_group *group, const char *name, uint64_t term,
-                   int64_t at_ms, const char *format, va_list arguments);
+                   int64_t at_ms, const char *format, va_list arguments) __attribute__((format(printf, 6, 0)));
 bool elections_concerns(const struct elections_group *group, const struct elections_event *event);
 /* Text that lives as long as the log; NULL without memory. */
 const char *elections_text(struct elections_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -81,10 +81,19 @@ static bool on_entry(void *context, const struct msk_view_entry *entry)
     return !ended && log_follow_entry(context, entry);
 }
 
+/* The same place is found at every look. */
+static bool is_told(const struct log_show *show, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(show->damage); i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(show->damage, i), "text")), text) == 0)
+            return true;
+    return show->faults >= LOG_DAMAGE_MAX;
+}
+
 static void on_damage(void *context, const struct msk_view_damage *damage)
 {
     struct log_follow *follow = context;
-    if (strcmp(follow->show->first_fault, damage->text) != 0) /* the same place is found at every look */
+    if (!is_told(follow->show, damage->text))
         log_show_damage(follow->show, damage);
 }
 

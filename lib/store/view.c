@@ -156,11 +156,13 @@ int msk_view_renew(struct msk_view *view, struct msk_error *err)
                       MSK_DATABASE_NAME);
     if (rc)
         return rc;
-    rc = look(view, choose_way(view), err);
-    /* Nobody can have a database open beside us on a file system that cannot be written. */
-    if (rc == MSK_E_IO && view->way == MSK_VIEW_BESIDE) {
+    enum msk_view_way way = choose_way(view);
+    rc = look(view, way, err);
+    if (rc == MSK_E_IO && way == MSK_VIEW_BESIDE) {
+        /* Its node has just ended; or nobody can have it open, since the file system cannot be written. */
         close_database(view);
-        rc = look(view, MSK_VIEW_ALONE, err);
+        way = choose_way(view);
+        rc = look(view, way == MSK_VIEW_BESIDE ? MSK_VIEW_ALONE : way, err);
     }
     return rc;
 }

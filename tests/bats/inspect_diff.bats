@@ -50,6 +50,8 @@ two='{"Increment":2}'
     run -0 mosaik-inspect diff --json ada.sock bob.sock cy.sock
     assert_equal "$(jq -c '[.equal, .equal_to >= 30, .differs_at, ([.members[] | select(.compared)] | length)]' <<<"$output")" \
         '[true,true,null,3]'
+    run -0 mosaik-inspect elections ada.events bob.events cy.events # nor do the digests that they reported differ
+    assert_equal "$(jq -s '[.[] | select(.event == "state_digest" and .committed == 16) | .digest] | unique | length' ./*.events)" 1
 }
 
 @test "a member that is behind is equal as far as it is" {
@@ -77,6 +79,9 @@ two='{"Increment":2}'
     assert_line 'ada.data  committed up to 4, 1 behind; entry 3: term 1, {"Increment":1}'
     assert_line 'bob.sock  committed up to 5; entry 3: term 1, {"Increment":2}'
     assert_line 'they differ from entry 3 on'
+    run -1 mosaik-inspect diff --json ada.data bob.sock
+    run -1 mosaik-inspect elections --json ada.events bob.events
+    assert_regex "$(jq -r '.groups[0].flags[].text' <<<"$output")" 'entries 3 to 3: .* committed others'
     run -1 mosaik-inspect diff --json ada.data bob.sock
     assert_equal "$(jq -c '[.equal, .equal_to, .differs_at, .members[].entry]' <<<"$output")" \
         '[false,2,3,{"index":3,"term":1,"command":{"Increment":1}},{"index":3,"term":1,"command":{"Increment":2}}]'

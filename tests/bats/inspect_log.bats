@@ -85,6 +85,24 @@ files_of() { (cd "$1" && sha256sum -- * && ls -la --time-style=full-iso | sed 1,
     assert_regex "$stderr" 'ada.data: no group "three" is in it; it has: '
 }
 
+@test "commands of another program are decoded by a schema" {
+    start_node ada --data-dir ada.data --machine opaque --machine-id m --sync-type t
+    await ada is-leader
+    on ada execute --hex 0005 0107 >/dev/null
+    echo '{"types":{"C":{"enum":[{"Up":"u32"},{"Down":"u32"}]}},"command":"C"}' >schema.json
+    run -0 mosaik-inspect log ada.data --json --schema schema.json
+    assert_equal "$(jq -c '[.entries[].command]' <<<"$output")" '[{"Up":5},{"Down":7}]'
+    echo '{"command":"bool"}' >schema.json
+    run -0 mosaik-inspect log ada.data --json --schema schema.json
+    assert_equal "$(jq -c '[.entries[] | .command, .hex]' <<<"$output")" '[false,null,true,null]'
+    echo '{"command":{"seq":"u64"}}' >schema.json # not what they are
+    run -0 mosaik-inspect log ada.data --json --schema schema.json
+    assert_equal "$(jq -c '[.entries[1] | .command, .hex]' <<<"$output")" '[[7],null]'
+    echo '{"result":"u64"}' >schema.json
+    refuses 2 '--schema: it has no "command"' mosaik-inspect log ada.data --schema schema.json
+    run -3 mosaik-inspect log ada.data --schema nowhere.json
+}
+
 @test "what is no data directory" {
     mkdir empty foreign
     refuses 3 'data directory empty: no mosaik.db is there: it is no data directory, or no node has used it' \
