@@ -8,13 +8,14 @@
 #include "base/text.h"
 #include "proxy/quic_view.h"
 
-#define TAG        16
-#define NONCE      12
-#define SAMPLE     16
-#define KEY_MAX    32
-#define SECRET_MAX 48
-#define RANDOM_HEX 64
-#define FRAMES_MAX 16 /* of a packet that are looked at */
+#define TAG            16
+#define NONCE          12
+#define SAMPLE         16
+#define KEY_MAX        32
+#define SECRET_MAX     48
+#define RANDOM_HEX     64
+#define INITIAL_SECRET 32
+#define FRAMES_MAX     16 /* of a packet that are looked at */
 
 /* One direction of one connection. */
 struct msk_quic_secret {
@@ -145,19 +146,20 @@ static uint64_t whole_number(uint64_t expected, uint64_t truncated, unsigned bit
     return candidate > expected + window / 2 && candidate >= window ? candidate - window : candidate;
 }
 
-/* Decrypt with this secret; returns the length, or 0 if it is not the one. */
-static size_t open_packet(struct msk_quic_secret *secret, size_t cid_len, struct msk_bytes packet,
+/* The header up to the packet number is packet.data[0..at). Decrypts with this secret; returns the length, or 0 if it
+ * is not the one. */
+static size_t open_packet(struct msk_quic_secret *secret, size_t at, struct msk_bytes packet,
                           uint8_t plain[MSK_QUIC_PLAIN_MAX])
 {
-    uint8_t mask[SAMPLE], header[1 + MSK_QUIC_CID_MAX + 4], nonce[NONCE], tag[TAG];
-    size_t at = 1 + cid_len;
+    uint8_t mask[SAMPLE], header[MSK_QUIC_HEADER_MAX + 4], nonce[NONCE], tag[TAG];
     int len, last;
-    if (packet.len < at + 4 + SAMPLE || packet.len > MSK_QUIC_PLAIN_MAX ||
+    if (at > MSK_QUIC_HEADER_MAX || packet.len < at + 4 + SAMPLE || packet.len > MSK_QUIC_PLAIN_MAX ||
         !make_mask(secret, packet.data + at + 4, mask))
         return 0;
+    uint8_t masked = packet.data[0] & 0x80 ? 0x0f : 0x1f, reserved = packet.data[0] & 0x80 ? 0x0c : 0x18;
     memcpy(header, packet.data, at + 4);
-    header[0] ^= mask[0] & 0x1f;
-    if (header[0] & 0x18) /* reserved bits: mostly, this tells a wrong secret */
+    header[0] ^= mask[0] & masked;
+    if (header[0] & reserved) /* mostly, this tells a wrong secret */
         return 0;
     size_t number_len = (header[0] & 3u) + 1u, header_len = at + number_len;
     uint64_t number = 0;
@@ -188,10 +190,10 @@ static size_t open_any(struct msk_quic_keys *keys, size_t cid_len, struct msk_by
         return 0;
     struct msk_quic_secret *known = msk_map_get(&keys->by_cid, packet.data + 1, cid_len);
     if (known)
-        return open_packet(known, cid_len, packet, plain);
+        return open_packet(known, 1 + cid_len, packet, plain);
     for (size_t i = 0; i < MSK_QUIC_SECRETS_MAX && i < keys->next; i++) {
         struct msk_quic_secret *secret = keys->secrets[(keys->next - 1 - i) % MSK_QUIC_SECRETS_MAX];
-        size_t len = open_packet(secret, cid_len, packet, plain);
+        size_t len = open_packet(secret, 1 + cid_len, packet, plain);
         if (len == 0)
             continue;
         if (keys->by_cid.count == MSK_QUIC_KEYED_CIDS_MAX)
@@ -261,4 +263,30 @@ bool msk_quic_keys_close(struct msk_quic_keys *keys, uint32_t cid_lens, struct m
             return false;
     }
     return false;
+}
+
+/* ---- Initial packets */
+
+/* RFC 9001 5.2: their secrets follow from the id that the client chose for the server. */
+static struct msk_quic_secret *initial_secret(struct msk_bytes first_cid, bool of_client)
+{
+    static const uint8_t salt[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
+                                   0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
+    const struct suite suite = {EVP_sha256(), EVP_aes_128_gcm(), EVP_aes_128_ecb(), 16, false};
+    uint8_t common[EVP_MAX_MD_SIZE], secret[INITIAL_SECRET];
+    unsigned len;
+    if (!HMAC(EVP_sha256(), salt, sizeof salt, first_cid.data, first_cid.len, common, &len) ||
+        !expand(suite.md, MSK_BYTES(common, len), of_client ? "tls13 client in" : "tls13 server in", secret,
+                sizeof secret))
+        return NULL;
+    return new_secret(&suite, MSK_BYTES(secret, sizeof secret));
+}
+
+bool msk_quic_initial_close(struct msk_bytes first_cid, bool of_client, size_t number_at, struct msk_bytes packet)
+{
+    uint8_t plain[MSK_QUIC_PLAIN_MAX];
+    struct msk_quic_secret *secret = initial_secret(first_cid, of_client);
+    size_t len = secret ? open_packet(secret, number_at, packet, plain) : 0;
+    free_secret(secret);
+    return has_close(MSK_BYTES(plain, len));
 }

@@ -16,8 +16,10 @@ enum packet_type { TYPE_INITIAL, TYPE_ZERO_RTT, TYPE_HANDSHAKE, TYPE_RETRY };
 
 struct long_header {
     enum packet_type type;
+    uint32_t version;
     const uint8_t *dcid, *scid;
     uint8_t dcid_len, scid_len;
+    const uint8_t *number; /* where the packet number stands */
 };
 
 struct reader {
@@ -67,6 +69,7 @@ static bool take_long(struct reader *in, struct long_header *out)
     uint32_t version = 0;
     for (int i = 0; i < 4; i++)
         version = version << 8 | take_byte(in);
+    *out = (struct long_header){.version = version};
     if (version != VERSION_1 && version != VERSION_2)
         return false;
     out->type = (enum packet_type)((first >> 4 & 3) + (version == VERSION_2 ? 3 : 0)) & 3;
@@ -78,7 +81,9 @@ static bool take_long(struct reader *in, struct long_header *out)
     }
     if (out->type == TYPE_INITIAL)
         take(in, take_varint(in));
-    take(in, take_varint(in));
+    uint64_t len = take_varint(in);
+    out->number = in->at;
+    take(in, len);
     return !in->bad;
 }
 
@@ -132,6 +137,8 @@ static void begin(struct msk_quic_view *view, uint32_t from, uint32_t to, const 
     struct msk_quic_seen *seen = reuse(view);
     seen->client = from;
     seen->server = to;
+    seen->first_cid_len = header->dcid_len;
+    memcpy(seen->first_cid, header->dcid, header->dcid_len);
     seen->client_cid_len = header->scid_len;
     memcpy(seen->client_cid, header->scid, header->scid_len);
     sight->begins = remember(view, from, seen->client_cid, seen->client_cid_len, seen);
@@ -149,8 +156,22 @@ static void answer(struct msk_quic_view *view, uint32_t from, const struct long_
     remember(view, from, seen->server_cid, seen->server_cid_len, seen);
 }
 
+/* A close of this side that has not been counted yet. */
+static void look_for_initial_close(struct msk_quic_seen *seen, uint32_t from, const struct long_header *header,
+                                   struct msk_bytes packet, struct msk_quic_sight *sight)
+{
+    bool of_client = seen->client == from, *closed = of_client ? &seen->client_closed : &seen->server_closed;
+    if (header->version != VERSION_1 || seen->established ||
+        !msk_quic_initial_close(MSK_BYTES(seen->first_cid, seen->first_cid_len), of_client,
+                                (size_t)(header->number - packet.data), packet))
+        return;
+    sight->kinds |= MSK_PACKET_CLOSE;
+    sight->closes |= !*closed;
+    *closed = true;
+}
+
 static void look_at_long(struct msk_quic_view *view, uint32_t from, uint32_t to, const struct long_header *header,
-                         struct msk_quic_sight *sight)
+                         struct msk_bytes packet, struct msk_quic_sight *sight)
 {
     static const unsigned kinds[] = {[TYPE_INITIAL] = MSK_PACKET_INITIAL,
                                      [TYPE_HANDSHAKE] = MSK_PACKET_HANDSHAKE,
@@ -160,8 +181,10 @@ static void look_at_long(struct msk_quic_view *view, uint32_t from, uint32_t to,
     struct msk_quic_seen *seen = find(view, to, header->dcid, header->dcid_len);
     if (seen)
         answer(view, from, header, seen);
-    else if (header->type == TYPE_INITIAL && !find(view, from, header->scid, header->scid_len))
+    else if (header->type == TYPE_INITIAL && !(seen = find(view, from, header->scid, header->scid_len)))
         begin(view, from, to, header, sight);
+    if (seen && header->type == TYPE_INITIAL)
+        look_for_initial_close(seen, from, header, packet, sight);
 }
 
 /* ---- short headers */
@@ -252,13 +275,14 @@ struct msk_quic_sight msk_quic_look(struct msk_quic_view *view, uint32_t from, u
     struct reader in = {.at = datagram.data, .end = datagram.data + datagram.len};
     for (int i = 0; i < MSK_QUIC_COALESCED_MAX && in.at < in.end; i++) {
         struct long_header header;
+        const uint8_t *start = in.at;
         if (!(*in.at & LONG_HEADER)) {
             look_at_short(view, from, to, MSK_BYTES(in.at, in.end - in.at), &sight);
             break;
         }
         if (!take_long(&in, &header))
             break;
-        look_at_long(view, from, to, &header, &sight);
+        look_at_long(view, from, to, &header, MSK_BYTES(start, in.at - start), &sight);
     }
     if (sight.kinds == MSK_PACKET_ONE_RTT && datagram.len <= MSK_QUIC_CLOSE_MAX) {
         bool known = view->keys && msk_quic_keys_close(view->keys, view->cid_lens[to], datagram);

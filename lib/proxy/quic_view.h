@@ -7,7 +7,7 @@
  * does show is its repetition: packet numbers make every other packet unique, but who has closed sends the same bytes
  * again (RFC 9000 10.2.1). So "close" is a short datagram with a short header that was seen before: never the first
  * one, and none of a peer that does not repeat it or seals it anew. With the nodes' key log (quic_keys.h) there is no
- * guessing. */
+ * guessing. A connection that is refused by an Initial packet is always seen to be, since everybody can open those. */
 #ifndef MSK_PROXY_QUIC_VIEW_H
 #define MSK_PROXY_QUIC_VIEW_H
 
@@ -21,12 +21,12 @@
 #define MSK_QUIC_CLOSE_MAX       256  /* bytes of a datagram that may be a close */
 #define MSK_QUIC_RECENT_MAX      16   /* such datagrams of a direction that are remembered */
 
-/* One connection: the ids that both sides chose first. */
+/* One connection: the id that the client's first Initial was sent to, and those that both sides chose first. */
 struct msk_quic_seen {
     uint32_t client, server; /* nodes */
-    uint8_t client_cid_len, server_cid_len;
-    uint8_t client_cid[MSK_QUIC_CID_MAX], server_cid[MSK_QUIC_CID_MAX];
-    bool used, answered, established;
+    uint8_t first_cid_len, client_cid_len, server_cid_len;
+    uint8_t first_cid[MSK_QUIC_CID_MAX], client_cid[MSK_QUIC_CID_MAX], server_cid[MSK_QUIC_CID_MAX];
+    bool used, answered, established, client_closed, server_closed;
 };
 
 /* The last datagrams of a direction that may have been closes, by their hashes. */

@@ -22,6 +22,10 @@
 #define FLUSH_MAX_MS 500 /* at the end, for readers of our streams */
 #define NS_PER_S     1000000000u
 
+/* A timer that fires after a longer sleep is late by about this. So it is set that much early, and once more when it has
+ * fired: a processor that is awake is nearly on time. */
+#define WAKE_EARLY_NS 60000u
+
 void msk_chaos_fail(struct msk_chaos *chaos, const struct msk_error *err)
 {
     chaos->result = err->code;
@@ -44,6 +48,8 @@ static void arm(struct msk_chaos *chaos)
 {
     uint64_t next_ns = next_deadline_ns(chaos);
     struct itimerspec when = {0}; /* all zero: it does not fire */
+    if (next_ns != MSK_NEVER && next_ns > msk_now_ns() + 2 * WAKE_EARLY_NS)
+        next_ns -= WAKE_EARLY_NS;
     if (next_ns == chaos->armed_ns)
         return;
     chaos->armed_ns = next_ns;

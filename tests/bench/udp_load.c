@@ -1,10 +1,12 @@
 /* Load for a UDP forwarder, and a minimal one to compare with.
  *
- *   udp_load forward LISTEN-PORT TO-PORT        what comes in goes out; the least a forwarder can do
+ *   udp_load forward LISTEN-PORT TO-PORT DELAY-US   what comes in goes out, that much later: the least there is to do
  *   udp_load measure FROM-PORT TO-PORT VIA-PORT SECONDS WINDOW
  *
  * `measure` sends from one port of 127.0.0.1 through another to a third, at most WINDOW datagrams under way, then one
- * at a time, and prints {"per_second":N,"p50_us":N,"p99_us":N}. */
+ * at a time, and prints {"passed":N,"per_second":N,"p50_us":N,"p99_us":N}. A forwarder with a delay bears only the
+ * latter.
+ */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -19,7 +21,7 @@
 #define LEN         1200
 #define BATCH       32
 #define PINGS       5000
-#define PATIENCE_MS 100 /* what has not arrived by then is lost */
+#define PATIENCE_MS 40  /* what has not arrived by then is lost */
 
 static uint64_t now_ns(void)
 {
@@ -47,7 +49,14 @@ static int open_port(const char *port)
     return fd;
 }
 
-static void forward(const char *listen_port, const char *to_port)
+static void wait_ns(uint64_t delay_ns)
+{
+    uint64_t until_ns = now_ns() + delay_ns;
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u), .tv_nsec = (long)(until_ns % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+static void forward(const char *listen_port, const char *to_port, uint64_t delay_ns)
 {
     char datagram[65536];
     struct sockaddr_in to = local(to_port);
@@ -56,6 +65,8 @@ static void forward(const char *listen_port, const char *to_port)
     fflush(stdout);
     for (;;) {
         ssize_t len = recv(fd, datagram, sizeof datagram, 0);
+        if (delay_ns)
+            wait_ns(delay_ns);
         if (len >= 0)
             sendto(fd, datagram, (size_t)len, 0, (struct sockaddr *)&to, sizeof to);
     }
@@ -92,7 +103,8 @@ static int receive_batch(const struct path *path, int timeout_ms)
     return count > 0 ? count : 0;
 }
 
-static double throughput(const struct path *path, double seconds, long window)
+/* Datagrams each second, and how many in all. */
+static double throughput(const struct path *path, double seconds, long window, uint64_t *all)
 {
     uint64_t begin_ns = now_ns(), end_ns = begin_ns + (uint64_t)(seconds * 1e9), passed = 0;
     long under_way = 0;
@@ -107,8 +119,9 @@ static double throughput(const struct path *path, double seconds, long window)
         under_way = count == 0 && !room ? 0 : under_way > count ? under_way - count : 0;
     }
     double took = (double)(now_ns() - begin_ns) / 1e9;
-    while (receive_batch(path, PATIENCE_MS) > 0)
-        ;
+    *all = passed;
+    for (int count; (count = receive_batch(path, PATIENCE_MS)) > 0;)
+        *all += (uint64_t)count;
     return (double)passed / took;
 }
 
@@ -138,16 +151,18 @@ static size_t latencies(const struct path *path, double *us)
 int main(int argc, char **argv)
 {
     static double us[PINGS];
-    if (argc == 4 && strcmp(argv[1], "forward") == 0)
-        forward(argv[2], argv[3]);
+    if (argc == 5 && strcmp(argv[1], "forward") == 0)
+        forward(argv[2], argv[3], (uint64_t)atol(argv[4]) * 1000);
     if (argc != 7 || strcmp(argv[1], "measure") != 0) {
-        fputs("usage: udp_load forward LISTEN TO | udp_load measure FROM TO VIA SECONDS WINDOW\n", stderr);
+        fputs("usage: udp_load forward LISTEN TO DELAY | udp_load measure FROM TO VIA SECONDS WINDOW\n", stderr);
         return 2;
     }
     struct path path = {.from = open_port(argv[2]), .to = open_port(argv[3]), .via = local(argv[4])};
-    double per_second = throughput(&path, atof(argv[5]), atol(argv[6]));
+    uint64_t passed;
+    double per_second = throughput(&path, atof(argv[5]), atol(argv[6]), &passed);
     size_t count = latencies(&path, us);
-    printf("{\"per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n", per_second, count ? us[count / 2] : 0,
+    printf("{\"passed\":%llu,\"per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+           (unsigned long long)(passed + count), per_second, count ? us[count / 2] : 0,
            count ? us[count * 99 / 100] : 0);
     return 0;
 }

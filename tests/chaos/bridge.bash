@@ -62,6 +62,7 @@ island_start() { # NAME
     echo "$pid" >"$(island_file "$name" pid)"
     echo "$ip" >"$(island_file "$name" ip)"
     read -r -t 10 <>"$ready"
+    in_net ip link delete dev "$name" 2>/dev/null || : # one of a namespace that is about to go
     in_net ip link add name "$name" type veth peer name eth0 netns "$pid"
     in_net ip link set dev "$name" up
     on_island "$name" in_net ip address add "$ip/24" dev eth0

@@ -14,7 +14,8 @@
 #include <openssl/kdf.h>
 
 #include "base/alloc.h"
-#include "proxy/quic_keys.h"
+#include "proxy/packets.h"
+#include "proxy/quic_view.h"
 
 #define CID     "cidcidci"
 #define CID_LEN 8
@@ -50,35 +51,34 @@ static void derive(const struct sealer *sealer, const char *label, uint8_t *out,
     EVP_KDF_free(kdf);
 }
 
-static void protect_header(const struct sealer *sealer, uint8_t *packet, size_t number_len)
+/* The packet number is at packet[at]. */
+static void protect_header(const struct sealer *sealer, uint8_t *packet, size_t at, size_t number_len)
 {
     uint8_t key[32], mask[16], zeros[5] = {0};
     int len;
     bool chacha = strcmp(sealer->mask, "ChaCha20") == 0;
-    const uint8_t *sample = packet + 1 + CID_LEN + 4;
+    const uint8_t *sample = packet + at + 4;
     derive(sealer, "quic hp", key, sealer->key_len);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, sealer->mask, NULL);
     assert_int_equal(EVP_EncryptInit_ex2(context, cipher, key, chacha ? sample : NULL, NULL), 1);
     assert_int_equal(EVP_EncryptUpdate(context, mask, &len, chacha ? zeros : sample, chacha ? 5 : 16), 1);
-    packet[0] ^= mask[0] & 0x1f;
+    packet[0] ^= mask[0] & (packet[0] & 0x80 ? 0x0f : 0x1f);
     for (size_t i = 0; i < number_len; i++)
-        packet[1 + CID_LEN + i] ^= mask[1 + i];
+        packet[at + i] ^= mask[1 + i];
     EVP_CIPHER_free(cipher);
     EVP_CIPHER_CTX_free(context);
 }
 
-/* A 1-RTT packet with these frames; returns its length. */
-static size_t seal(const struct sealer *sealer, uint64_t number, size_t number_len, struct msk_bytes frames,
-                   uint8_t packet[512])
+/* Put a packet number and these frames behind the header of `at` bytes; returns the length of it all. */
+static size_t seal_behind(const struct sealer *sealer, size_t at, uint64_t number, size_t number_len,
+                          struct msk_bytes frames, uint8_t packet[512])
 {
     uint8_t key[32], iv[12];
-    size_t header_len = 1 + CID_LEN + number_len;
+    size_t header_len = at + number_len;
     int len, last;
-    packet[0] = (uint8_t)(0x40 | (number_len - 1));
-    memcpy(packet + 1, CID, CID_LEN);
     for (size_t i = 0; i < number_len; i++)
-        packet[1 + CID_LEN + i] = (uint8_t)(number >> 8 * (number_len - 1 - i));
+        packet[at + i] = (uint8_t)(number >> 8 * (number_len - 1 - i));
     derive(sealer, "quic key", key, sealer->key_len);
     derive(sealer, "quic iv", iv, sizeof iv);
     for (unsigned i = 0; i < 8; i++)
@@ -92,8 +92,17 @@ static size_t seal(const struct sealer *sealer, uint64_t number, size_t number_l
     assert_int_equal(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, packet + header_len + frames.len), 1);
     EVP_CIPHER_free(cipher);
     EVP_CIPHER_CTX_free(context);
-    protect_header(sealer, packet, number_len);
+    protect_header(sealer, packet, at, number_len);
     return header_len + frames.len + 16;
+}
+
+/* A 1-RTT packet with these frames; returns its length. */
+static size_t seal(const struct sealer *sealer, uint64_t number, size_t number_len, struct msk_bytes frames,
+                   uint8_t packet[512])
+{
+    packet[0] = (uint8_t)(0x40 | (number_len - 1));
+    memcpy(packet + 1, CID, CID_LEN);
+    return seal_behind(sealer, 1 + CID_LEN, number, number_len, frames, packet);
 }
 
 static void add(struct msk_quic_keys *keys, const struct sealer *sealer, const char *label)
@@ -207,6 +216,63 @@ static void other_lines_and_damaged_packets_are_passed_over(void **state)
     msk_quic_keys_free(&keys);
 }
 
+/* ---- Initial packets, with the secrets of RFC 9001 A.1 */
+
+#define FIRST_CID "\x83\x94\xc8\xf0\x3e\x51\x57\x08"
+#define REFUSAL   "\x02\0\0\0\0\x1c\x41\x78\x06\0"
+#define HELLO     "\x06\0\x04hell"
+
+static const struct sealer client_initial = {
+    "SHA256", "AES-128-GCM", "AES-128-ECB", 32, 16, {0xc0, 0x0c, 0xf1, 0x51, 0xca, 0x5b, 0xe0, 0x75, 0xed, 0x0e, 0xbf,
+                                                     0xb5, 0xc8, 0x03, 0x23, 0xc4, 0x2d, 0x6b, 0x7d, 0xb6, 0x78, 0x81,
+                                                     0x28, 0x9a, 0xf4, 0x00, 0x8f, 0x1f, 0x6c, 0x35, 0x7a, 0xea}};
+static const struct sealer server_initial = {
+    "SHA256", "AES-128-GCM", "AES-128-ECB", 32, 16, {0x3c, 0x19, 0x98, 0x28, 0xfd, 0x13, 0x9e, 0xfd, 0x21, 0x6c, 0x15,
+                                                     0x5a, 0xd8, 0x44, 0xcc, 0x81, 0xfb, 0x82, 0xfa, 0x8d, 0x74, 0x46,
+                                                     0xfa, 0x7d, 0x78, 0xbe, 0x80, 0x3a, 0xcd, 0xda, 0x95, 0x1b}};
+
+static size_t seal_initial(const struct sealer *sealer, const char *dcid, const char *scid, uint64_t number,
+                           struct msk_bytes frames, uint8_t packet[512])
+{
+    size_t at = (size_t)snprintf((char *)packet, 512, "%c%c%c%c%c%c%s%c%s", 0xc0, 0, 0, 0, 1, (int)strlen(dcid), dcid,
+                                 (int)strlen(scid), scid);
+    packet[at++] = 0; /* no token */
+    packet[at++] = (uint8_t)(1 + frames.len + 16);
+    return seal_behind(sealer, at, number, 1, frames, packet);
+}
+
+enum { CLIENT, SERVER, NODES };
+
+static void a_connection_that_is_refused_shows_without_keys(void **state)
+{
+    (void)state;
+    struct msk_quic_view *view = msk_calloc(1, sizeof *view);
+    uint8_t packet[512];
+    assert_int_equal(msk_quic_view_init(view, NODES, 1), 0);
+    size_t len = seal_initial(&client_initial, FIRST_CID, "clnt", 0, MSK_BYTES(HELLO, sizeof HELLO - 1), packet);
+    struct msk_quic_sight sight = msk_quic_look(view, CLIENT, SERVER, MSK_BYTES(packet, len));
+    assert_true(sight.begins && !sight.closes);
+    len = seal_initial(&server_initial, "clnt", "server", 0, MSK_BYTES(HELLO, sizeof HELLO - 1), packet);
+    assert_int_equal(msk_quic_look(view, SERVER, CLIENT, MSK_BYTES(packet, len)).kinds, MSK_PACKET_INITIAL);
+    len = seal_initial(&server_initial, "clnt", "server", 1, MSK_BYTES(REFUSAL, sizeof REFUSAL - 1), packet);
+    for (int again = 0; again < 2; again++) {
+        sight = msk_quic_look(view, SERVER, CLIENT, MSK_BYTES(packet, len));
+        assert_int_equal(sight.kinds, MSK_PACKET_INITIAL | MSK_PACKET_CLOSE);
+        assert_int_equal(sight.closes, again == 0);
+    }
+    len = seal_initial(&client_initial, "server", "clnt", 2, MSK_BYTES(REFUSAL, sizeof REFUSAL - 1), packet);
+    assert_true(msk_quic_look(view, CLIENT, SERVER, MSK_BYTES(packet, len)).closes);
+    packet[len - 1] ^= 1; /* forged */
+    assert_int_equal(msk_quic_look(view, CLIENT, SERVER, MSK_BYTES(packet, len)).kinds, MSK_PACKET_INITIAL);
+    for (size_t cut = 0; cut < len; cut++) {
+        uint8_t *copy = msk_memdup(packet, cut);
+        assert_false(msk_quic_look(view, CLIENT, SERVER, MSK_BYTES(copy, cut)).closes);
+        msk_free(copy);
+    }
+    msk_quic_view_free(view);
+    msk_free(view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +280,7 @@ int main(void)
         cmocka_unit_test(packet_numbers_are_completed),
         cmocka_unit_test(secrets_may_come_late),
         cmocka_unit_test(other_lines_and_damaged_packets_are_passed_over),
+        cmocka_unit_test(a_connection_that_is_refused_shows_without_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
