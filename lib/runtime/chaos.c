@@ -22,8 +22,8 @@
 #define FLUSH_MAX_MS 500 /* at the end, for readers of our streams */
 #define NS_PER_S     1000000000u
 
-/* A timer that fires after a longer sleep is late by about this. So it is set that much early, and once more when it has
- * fired: a processor that is awake is nearly on time. */
+/* A timer that fires after a longer sleep is late by about this. So it is set that much early, and once more when it
+ * has fired: a processor that is awake is nearly on time. */
 #define WAKE_EARLY_NS 60000u
 
 void msk_chaos_fail(struct msk_chaos *chaos, const struct msk_error *err)

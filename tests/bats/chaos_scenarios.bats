@@ -45,7 +45,13 @@ END
     run "$chaos/run" undeclared.bash
     assert_failure 1
     assert_line "not ok undeclared"
-    assert_output --regexp 'knows no leader|acknowledged and lost|has applied something else|never had'
+}
+
+@test "an acknowledged command that nobody applied is found out" {
+    printf '%s\n' begin 'echo "1 nobody-1 0 0" >>ada.answers' >forged.bash
+    run "$chaos/run" forged.bash
+    assert_failure 1
+    assert_line --regexp '^acknowledged and lost: nobody-1 at 1, where (ada|bob|cy)-[0-9]+ is$'
 }
 
 @test "a scenario that is not there is named with those that are" {

@@ -21,7 +21,7 @@
 #define LEN         1200
 #define BATCH       32
 #define PINGS       5000
-#define PATIENCE_MS 40  /* what has not arrived by then is lost */
+#define PATIENCE_MS 40 /* what has not arrived by then is lost */
 
 static uint64_t now_ns(void)
 {
