@@ -5,8 +5,9 @@ load cluster
 
 # A group of two that elects, executes and departs: its `leader` and `follower`.
 converse() {
-    start_node ada --machine counter --frames ada.frames
-    start_node bob --machine counter --frames bob.frames --bootstrap "$(peer_of ada)"
+    local options=(--machine counter --members 2) # so that nobody is elected alone, without a request
+    start_node ada "${options[@]}" --frames ada.frames
+    start_node bob "${options[@]}" --frames bob.frames --bootstrap "$(peer_of ada)"
     leader=$(leader_of ada bob)
     follower=$(others "$leader" ada bob)
     on "$follower" execute '{"Increment":5}' '{"Decrement":2}' >/dev/null
