@@ -220,7 +220,9 @@ static void print_comparison(struct comparison *comparison, FILE *to)
     else if (comparison->differs == comparison->equal + 1)
         fprintf(to, "they differ from entry %" PRIu64 " on\n", comparison->differs);
     else
-        fprintf(to, "equal up to %" PRIu64 ", they differ at %" PRIu64 ": what is between is too old to tell\n",
+        fprintf(to,
+                "equal up to %" PRIu64 ", they differ at %" PRIu64
+                ": what is between has left memory, their data directories tell more\n",
                 comparison->equal, comparison->differs);
 }
 

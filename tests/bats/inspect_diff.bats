@@ -103,6 +103,22 @@ two='{"Increment":2}'
     assert_equal "$(jq -c '[.differs_at, .members[0].entry.command]' <<<"$output")" '[2501,{"Increment":1}]'
 }
 
+@test "a difference that has left memory: between two indices, exactly by the directories" {
+    local name
+    for name in ada bob; do
+        start_node "$name" --data-dir "$name.data" --machine counter --members 1
+        await "$name" is-leader
+        { yes "$one" | head -n 1999; [[ $name == ada ]] && echo "$one" || echo "$two"; yes "$one" | head -n 70000; } >commands
+        on "$name" execute - <commands >/dev/null
+    done
+    run -1 mosaik-inspect diff ada.sock bob.sock
+    assert_line 'equal up to 1024, they differ at 2048: what is between has left memory, their data directories tell more'
+    run -1 mosaik-inspect diff --json ada.sock bob.sock
+    assert_equal "$(jq -c '[.equal_to, .differs_at, .differs_by, .members[].entry]' <<<"$output")" '[1024,null,2048,null,null]'
+    run -1 mosaik-inspect diff --json ada.data bob.data
+    assert_equal "$(jq -c '[.equal_to, .differs_at, .differs_by]' <<<"$output")" '[1999,2000,2000]'
+}
+
 @test "a damaged directory, a member that is not there, and too few of them" {
     alone ada "$one" "$one" "$one" "$one"
     kill_node ada TERM || true
