@@ -205,14 +205,16 @@ static int check_in_place(struct msk_sqlite_store *store, struct msk_error *err)
 static int sqlite_write(struct msk_store *base, const struct msk_store_batch *batch, struct msk_error *err)
 {
     struct msk_sqlite_store *store = (struct msk_sqlite_store *)base;
-    int rc = run(store->db, "BEGIN IMMEDIATE", err);
+    int rc = msk_sqlite_step(store->db, store->statements[MSK_SQLITE_BEGIN], err);
     if (rc)
         return rc;
     rc = put_batch(store, batch, err);
     if (rc == 0)
-        rc = run(store->db, "COMMIT", err);
-    if (rc)
+        rc = msk_sqlite_step(store->db, store->statements[MSK_SQLITE_COMMIT], err);
+    if (rc) {
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
+        store->has_tail = false;
+    }
     return rc ? rc : check_in_place(store, err);
 }
 

@@ -194,7 +194,12 @@ static int append(struct msk_sqlite_store *store, const struct msk_store_change 
         .numbers = {change->first + change->count - 1, change->cursor.term, change->cursor.index},
         .number_count = 3,
     };
-    int rc = cut(store, &change->group, change->first, err);
+    bool follows =
+        store->has_tail && msk_digest_equal(&store->tail_group, &change->group) && change->first == store->tail + 1;
+    int rc = follows ? 0 : cut(store, &change->group, change->first, err);
+    store->has_tail = true;
+    store->tail_group = change->group;
+    store->tail = state.numbers[0];
     if (rc == 0 && change->first == 1 && change->cursor.index == 0)
         rc = run_at(store, MSK_SQLITE_DROP_SNAPSHOT, &change->group, 0, err);
     if (rc == 0)

@@ -25,8 +25,10 @@
     "CREATE TABLE snapshot (group_id BLOB PRIMARY KEY, term INTEGER NOT NULL, position INTEGER NOT NULL,"   \
     " checksum BLOB NOT NULL, state BLOB NOT NULL);"
 
-/* All begin with the group as their first parameter. */
+/* All but the first two begin with the group as their first parameter. */
 #define MSK_SQLITE_STATEMENT_MAP(X)                                                                          \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
+    X(COMMIT, "COMMIT")                                                                                      \
     X(PUT_HARD, "INSERT OR REPLACE INTO hard_state VALUES (?, ?, ?, ?)")                                     \
     X(PUT_ENTRIES, "INSERT INTO log VALUES (?, ?, ?, ?, ?)")                                                 \
     X(CUT_ENTRIES, "DELETE FROM log WHERE group_id = ? AND first >= ?")                                      \
@@ -55,6 +57,11 @@ struct msk_sqlite_store {
     sqlite3 *db;
     sqlite3_stmt *statements[MSK_SQLITE_STATEMENTS];
     int lock_fd;
+
+    /* The log that was written to last, and where it ends: what follows that has nothing to cut. */
+    bool has_tail;
+    struct msk_digest tail_group;
+    uint64_t tail;
 };
 
 /* ---- sqlite.c */
