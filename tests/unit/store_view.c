@@ -335,6 +335,30 @@ static void too_many_entries(void **state)
     msk_log_free(&log);
 }
 
+/* A directory of the format before names is shown as it is, and gets them from its next node. */
+static void without_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct msk_view_group *groups;
+    struct msk_error err = {0};
+    size_t count;
+    fill(fixture);
+    msk_store_close(fixture->store);
+    fixture->store = NULL;
+    run_sql(fixture, "DROP TABLE group_name; PRAGMA user_version = 2");
+    expect(fixture, "1.1 2.1 3.1 4.2 5.2 6.2 ");
+    assert_int_equal(msk_view_groups(fixture->view, &groups, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(groups[0].alias, "");
+    msk_free(groups);
+    assert_int_equal(msk_store_open_directory(fixture->directory, &identity, &fixture->store, &err), 0);
+    assert_int_equal(msk_store_name_group(fixture->store, &group, "main", "counter", &err), 0);
+    expect(fixture, "1.1 2.1 3.1 4.2 5.2 6.2 ");
+    assert_int_equal(msk_view_groups(fixture->view, &groups, &count, &err), 0);
+    assert_string_equal(groups[0].alias, "main");
+    msk_free(groups);
+}
+
 static void without_memory(void **state)
 {
     struct fixture *fixture = *state;
@@ -372,6 +396,7 @@ int main(void)
         TEST(an_altered_term_and_snapshot),
         TEST(records_that_contradict_each_other),
         TEST(too_many_entries),
+        TEST(without_names),
         TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
