@@ -158,6 +158,7 @@ void msk_raft_committee_heard(struct msk_raft *raft, struct msk_raft_peer *peer,
 {
     if (response->vote == MSK_VOTE_GRANTED) {
         peer->counted = true;
+        peer->answers |= response->last_log_index <= raft->lead_from; /* that was a heartbeat */
         peer->acked = response->last_log_index < raft->log.count ? response->last_log_index : raft->log.count;
     } else if (response->vote == MSK_VOTE_ABSTAINED) {
         peer->counted = false;

@@ -9,8 +9,9 @@
  * by the reference, so among us it asks "do you follow me?". The answer is a QueryResponse of no result with a position
  * that no log reaches: 2^64 - 1 less the term.
  *
- * An entry that was appended later and is committed. It convinces everybody, so where the members' answers do not
- * suffice the machine's idle command is appended; without one the query waits for the next command.
+ * An entry that was appended later and is committed. It convinces everybody, so where too few of those who are bonded
+ * answer questions the machine's idle command is appended; without one the query waits for the next command. Members
+ * of our kind are known by their first answer in a term, to a question or to the first heartbeat.
  *
  * In stock mode, as in the reference, nobody is asked. There as well the answer waits for what was in the log at
  * the election to be committed, and for the machine to have applied what is. */
@@ -21,6 +22,15 @@
 #define POSITION_LEAST    POSITION_OF(MSK_TERM_MAX)
 
 /* ---- proofs */
+
+/* Those of our kind within reach, with ourselves. */
+static uint32_t count_answering(const struct msk_raft *raft)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < raft->peer_count; i++)
+        count += raft->peers[i].bonded && raft->peers[i].answers;
+    return count;
+}
 
 /* Members that followed us when they heard this question, with ourselves. */
 static uint32_t followers_at(const struct msk_raft *raft, uint64_t question)
@@ -92,6 +102,8 @@ bool msk_raft_confirmed(struct msk_raft *raft, const struct msk_digest *from,
     bool of_this_term = raft->role == MSK_ROLE_LEADER && response->position == POSITION_OF(raft->hard.term);
     if (peer && of_this_term && response->request_id <= raft->proof.asked && response->request_id > peer->follows)
         peer->follows = response->request_id;
+    if (peer && of_this_term)
+        peer->answers = true;
     if (raft->proof.open && followers_at(raft, raft->proof.asked) >= msk_raft_floor(raft))
         raft->proof.open = raft->proof.fails = false;
     return true;
@@ -129,8 +141,9 @@ void msk_raft_reads_beat(struct msk_raft *raft, struct msk_now now, struct msk_a
     if (!unproven)
         return;
     put_question(raft, MSK_BYTES(unproven->commands, unproven->len), out);
-    raft->proof.fails = true;
-    msk_raft_append_idle(raft, now, out);
+    raft->proof.fails = count_answering(raft) < msk_raft_floor(raft);
+    if (raft->proof.fails)
+        msk_raft_append_idle(raft, now, out);
 }
 
 void msk_raft_read(struct msk_raft *raft, struct msk_now now, struct msk_request *request, struct msk_bytes query,

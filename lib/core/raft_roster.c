@@ -102,7 +102,8 @@ void msk_raft_peers_renew(struct msk_raft *raft)
         struct msk_raft_peer *peer = &raft->peers[i];
         if (!peer->bonded)
             continue;
-        peer->asked = peer->answered = peer->counted = false;
+        peer->asked = peer->answered = peer->counted = peer->answers = false;
+        peer->follows = 0;
         peer->seat = MSK_SEAT_NONE;
         raft->peers[kept++] = *peer;
     }

@@ -27,6 +27,7 @@ struct msk_raft_peer {
     bool counted;     /* leader: it granted its vote or an append in this term (W-9) ... */
     uint64_t acked;   /* ... and has the log up to here */
     uint64_t follows; /* leader: the last question to which it said that it follows us in this term */
+    bool answers;     /* leader: it has answered in this term what members of the reference do not */
     enum msk_seat seat;
     bool told_voter; /* in the committee, as last reported */
 
@@ -103,7 +104,7 @@ struct msk_requests {
 struct msk_proof {
     uint64_t asked; /* questions, counted: the number of the last one */
     bool open;      /* too few have answered it */
-    bool fails;     /* a heartbeat passed without their answers: entries must do */
+    bool fails;     /* too few of those who are bonded ever answer: entries must do */
 };
 
 /* A record of entries under way to the disk: once `sequence` is there, the log is up to `last`. */
