@@ -41,7 +41,7 @@ struct msk_control {
     void *context;
     struct msk_ring clients;
     size_t client_count, watcher_count;
-    bool closing, listener_closed;
+    bool over, closing, listener_closed;
     const char *path;
     char read_buffer[READ_SIZE]; /* shared: libuv fills it and calls back before it asks again */
 };
@@ -222,11 +222,13 @@ static void run_request(struct client *client, struct msk_bytes line)
     json_t *object = json_loadb((const char *)line.data, line.len, JSON_REJECT_DUPLICATES, &where);
     const char *name = json_string_value(json_object_get(object, "cmd"));
     const struct msk_control_verb *verb = name ? find_verb(client->control, name) : NULL;
-    if (verb) {
+    if (verb && !client->control->over) {
         client->request = (struct msk_control_request){.open = true};
         verb->run(client->control->context, object, &client->request);
     } else {
-        if (!object)
+        if (verb)
+            msk_fail(&err, MSK_E_CLOSED, "the node is stopping");
+        else if (!object)
             msk_fail(&err, MSK_E_INVALID, "not a line of JSON: column %d: %s", where.column, where.text);
         else if (!name)
             msk_fail(&err, MSK_E_INVALID, "not a request: no member \"cmd\"");
@@ -365,6 +367,12 @@ static void on_listener_closed(uv_handle_t *handle)
 {
     struct msk_control *control = handle->data;
     control->listener_closed = true;
+}
+
+void msk_control_end(struct msk_control *control)
+{
+    if (control)
+        control->over = true;
 }
 
 void msk_control_close(struct msk_control *control)

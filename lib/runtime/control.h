@@ -33,6 +33,10 @@ struct msk_control_verb {
 int msk_control_new(uv_loop_t *loop, const char *path, const struct msk_control_verb *verbs, size_t verb_count,
                     void *context, struct msk_control **out, struct msk_error *err);
 
+/* Run no verb any more: what is asked from now on is refused, for the node that would answer is being taken apart. NULL
+ * is fine. */
+void msk_control_end(struct msk_control *control);
+
 /* Accept no more connections, remove the socket, close every connection once what was answered is written. */
 void msk_control_close(struct msk_control *control);
 bool msk_control_closed(const struct msk_control *control);

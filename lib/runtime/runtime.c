@@ -384,6 +384,7 @@ static bool all_ended(const struct msk_runtime *runtime)
 static void finish(struct msk_runtime *runtime)
 {
     runtime->phase = MSK_PHASE_OVER;
+    msk_control_end(runtime->control);
     msk_http_free(runtime->metrics);
     msk_children_stop(&runtime->children);
     msk_net_free(runtime->net);

@@ -274,6 +274,19 @@ static void an_answer_too_long_is_told(void **state)
     close(fd);
 }
 
+static void in_the_end_requests_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = connect_raw(fixture);
+    say(fd, "{\"cmd\":\"later\"}\n{\"cmd\":\"echo\"}\n");
+    run_a_little(fixture);
+    msk_control_end(fixture->control);
+    msk_control_answer(fixture->pending, json_object());
+    expect_line(fixture, fd, "{\"ok\":true,\"result\":{}}");
+    expect_line(fixture, fd, "{\"ok\":false,\"error\":\"the node is stopping\",\"code\":\"CLOSED\"}");
+    close(fd);
+}
+
 static void nonsense_is_answered_with_the_reason(void **state)
 {
     struct fixture *fixture = *state;
@@ -529,6 +542,7 @@ int main(void)
         TEST(who_left_is_noticed_once),
         TEST(an_answer_too_long_is_told),
         TEST(who_still_reads_has_not_left),
+        TEST(in_the_end_requests_are_refused),
         TEST(nonsense_is_answered_with_the_reason),
         TEST(a_request_that_never_ends_is_refused),
         TEST(only_so_many_connections),
