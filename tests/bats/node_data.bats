@@ -19,16 +19,16 @@ cannot_start() {
 @test "term and vote survive kill -9" {
     start_node ada --data-dir data --members 1
     await ada is-leader
-    assert_equal "$(status_of ada '[.term, .voted_for] | @json')" "[1,\"$(id_of ada)\"]"
+    term=$(status_of ada .term) # 1, unless the disk took longer than an election
     kill_node ada || true
 
     start_node ada --data-dir data --members 1 --bootstrap-delay 1h
-    assert_equal "$(status_of ada '[.term, .voted_for] | @json')" "[1,\"$(id_of ada)\"]"
+    assert_equal "$(status_of ada '[.term, .voted_for] | @json')" "[$term,\"$(id_of ada)\"]"
     kill_node ada || true
 
     start_node ada --data-dir data --members 1
     await ada is-leader
-    assert_equal "$(status_of ada .term)" 2
+    assert [ "$(status_of ada .term)" -gt "$term" ]
 }
 
 @test "without a data directory a restarted node begins at term 0" {
