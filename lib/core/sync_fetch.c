@@ -129,13 +129,10 @@ void msk_sync_schedule(struct msk_raft *raft, struct msk_now now, struct msk_act
 /* ---- what comes */
 
 /* Rule 3. NULL: it is what was asked for; else why not. */
-static const char *fault_of(const struct msk_raft *raft, const struct msk_raft_peer *peer,
-                            const struct msk_fetched *fetched)
+static const char *fault_of(const struct msk_raft *raft, const struct msk_fetched *fetched)
 {
     const struct msk_index_range range = fetched->range;
     const struct msk_sync *sync = &raft->sync;
-    if (range.start != peer->fetch.start || range.end > peer->fetch.end || range.end < range.start)
-        return "it answers for another range than was asked for";
     if (fetched->entries.count != range.end - range.start + 1)
         return "the number of entries is not that of their range";
     for (size_t i = 0; i < fetched->entries.count; i++)
@@ -182,6 +179,12 @@ static void keep_chunk(struct msk_raft *raft, struct msk_now now, const struct m
     sync->peer = peer->id;
 }
 
+/* Else it answers what was asked in an earlier session, or for an earlier leader's entries. */
+static bool is_asked_for(const struct msk_raft_peer *peer, struct msk_index_range range)
+{
+    return range.start == peer->fetch.start && range.end <= peer->fetch.end && range.end >= range.start;
+}
+
 /* It has entries of a term that has not reached us: none of those that we look for. */
 static bool is_of_later_term(const struct msk_raft *raft, const struct msk_fetched *fetched)
 {
@@ -192,14 +195,15 @@ static bool is_of_later_term(const struct msk_raft *raft, const struct msk_fetch
 static void take_fetched(struct msk_raft *raft, struct msk_now now, struct msk_raft_peer *peer,
                          const struct msk_fetched *fetched, struct msk_actions *out)
 {
-    if (!peer->fetching)
+    if (!peer->fetching ||
+        (fetched->entries.count > 0 && !is_asked_for(peer, fetched->range) && msk_raft_defends(raft)))
         return;
     peer->fetching = false;
     if (fetched->entries.count == 0) {
         peer->available = false;
         return;
     }
-    const char *fault = msk_raft_defends(raft) ? fault_of(raft, peer, fetched) : NULL;
+    const char *fault = msk_raft_defends(raft) ? fault_of(raft, fetched) : NULL;
     if (fault) {
         peer->barred_ms = now.mono_ms + BAR_MS;
         MSK_EMIT(out, &raft->config.group, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", &peer->id),
