@@ -148,7 +148,7 @@ static void what_a_role_does_not_expect_is_ignored(void **state)
         };
         for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
             if ((roles[r] == MSK_ROLE_LEADER && i == 0) || (roles[r] == MSK_ROLE_CANDIDATE && i == 1) ||
-                (roles[r] == MSK_ROLE_LEADER && i == 2))
+                (roles[r] != MSK_ROLE_CANDIDATE && i == 2)) /* followers answer their leader: core_read.c */
                 continue;
             receive(world, 1, 2, &messages[i]);
             expect(world, "");
