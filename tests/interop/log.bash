@@ -25,6 +25,13 @@ lead() {
     esac
 }
 
+# alone KIND NAME [OPTION...]: the first member, which leads without waiting for others; returns once it does.
+alone() {
+    local SOON=(--bootstrap-delay 100ms)
+    lead "$@"
+    node_wait "$2" is-leader >/dev/null
+}
+
 # follow KIND NAME KNOWN [OPTION...]: another, which knows KNOWN, and may lead once the leader is gone.
 follow() {
     local options=("${LATE[@]}" --bootstrap "$(peer_address "$3")" "${@:4}")

@@ -15,8 +15,7 @@ UP='{"Increment":1}'
 
 # filled KIND N [OPTION...]: a leads alone, with so many commands.
 filled() {
-    lead "$1" a "${@:3}"
-    node_wait a is-leader >/dev/null
+    alone "$1" a "${@:3}"
     many a "$2" "$UP"
     node_wait a "committed>=$2" >/dev/null
 }
