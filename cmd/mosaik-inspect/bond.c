@@ -6,7 +6,6 @@
  * comes about is left in the same instant, before the peer asks anything of it. */
 #include "bond.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -78,25 +77,23 @@ static void end_without_code(struct inspect_attempt *attempt, enum inspect_resul
 
 static int read_ticket(const char *path, struct msk_arena *arena, struct msk_ticket_entry *out, struct msk_error *err)
 {
-    struct msk_builder text;
+    struct msk_builder text, memory;
     msk_builder_init(&text, MSK_JWT_TOKEN_MAX);
+    msk_builder_init(&memory, MSK_JWT_TOKEN_MAX);
     int rc = msk_input_read(path, &text, NULL, err);
-    while (rc == 0 && text.len > 0 && isspace(text.data[text.len - 1]))
-        text.len--;
-    for (size_t i = 0; rc == 0 && i < text.len; i++)
-        if (!isgraph(text.data[i]))
-            rc = msk_fail(err, MSK_E_INVALID, "%s: no ticket: byte %zu is no printable character", msk_input_name(path),
-                          i);
-    if (rc == 0 && text.len == 0)
-        rc = msk_fail(err, MSK_E_INVALID, "%s: no ticket in it", msk_input_name(path));
     if (rc == 0) {
-        const void *data = msk_arena_copy(arena, text.data, text.len);
-        out->ticket = (struct msk_ticket){.class_id = msk_jwt_class(), .data = MSK_BYTES(data, text.len)};
-        if (!data)
+        rc = msk_ticket_of_text(msk_builder_view(&text), &memory, &out->ticket, err);
+        if (rc < 0)
+            msk_wrap(err, rc, "%s", msk_input_name(path));
+    }
+    if (rc == 0) {
+        struct msk_bytes *data = &out->ticket.data;
+        out->id = msk_ticket_id(&out->ticket.class_id, *data);
+        data->data = msk_arena_copy(arena, data->data, data->len);
+        if (!data->data)
             rc = msk_fail(err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
     }
-    if (rc == 0)
-        out->id = msk_ticket_id(&out->ticket.class_id, out->ticket.data);
+    msk_builder_free(&memory);
     msk_builder_free(&text);
     return rc;
 }

@@ -2,6 +2,7 @@
  * side can tell by itself. */
 #include "base/text.h"
 #include "bond.h"
+#include "cli/validator_run.h"
 #include "core/tickets.h"
 #include "runtime/now.h"
 #include "wire/close_code.h"
@@ -90,13 +91,22 @@ static void invalid_proof(const struct inspect_attempt *attempt, struct msk_buil
                        attempt->by_us ? "the peer's" : "our");
 }
 
+static int ask_program(void *context, const struct msk_validator *validator, const struct msk_ticket *ticket,
+                       const struct msk_digest *peer, struct msk_ticket_opinion *out)
+{
+    (void)context;
+    return msk_validator_run(validator, ticket, peer, msk_now().wall_ms, out);
+}
+
 /* Which rule an entry breaks; false: none, or it could not be found out. */
 static bool broken_rule(const struct inspect_attempt *attempt, const struct msk_peer_entry *entry,
                         struct msk_builder *out)
 {
     const struct msk_group_setup *setup = &attempt->setup;
+    const struct msk_ticket_programs programs = {ask_program, NULL};
     struct msk_ticket_verdict verdict;
-    if (msk_tickets_check(setup->validator_order, setup->validator_count, entry, msk_now().wall_ms, &verdict) < 0 ||
+    if (msk_tickets_check(setup->validator_order, setup->validator_count, entry, msk_now().wall_ms, &programs,
+                          &verdict) < 0 ||
         verdict.valid)
         return false;
     const char *file = ((const char *const *)attempt->options->group.require_ticket.items)[verdict.validator];

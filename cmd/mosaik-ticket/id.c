@@ -75,13 +75,13 @@ static const struct msk_option signature_rows[] = {
 static int run_signature(struct msk_run *run)
 {
     const struct signature_options *options = run->options;
-    struct msk_jwt_validator validator;
-    int rc = msk_jwt_validator_read(options->validator, &validator, run->err);
+    struct msk_validator validator;
+    int rc = msk_validator_read(options->validator, &validator, run->err);
     if (rc == 0) {
-        const struct msk_digest signature = msk_jwt_validator_signature(&validator);
+        const struct msk_digest signature = validator.signature;
         rc = print_digest(run, "signature", &signature);
     }
-    msk_jwt_validator_free(&validator);
+    msk_validator_free(&validator);
     return rc;
 }
 

@@ -1,5 +1,6 @@
 /* mosaik-ticket verify: whether a group would take a ticket, and if not, which rule it breaks. */
 #include "cli/jwt_options.h"
+#include "cli/validator_run.h"
 #include "ticket.h"
 
 #define DETAIL_MAX 4096
@@ -60,14 +61,11 @@ static int print_refused(const struct msk_run *run, const struct ticket_case *re
     return rc < 0 ? rc : 1;
 }
 
-static int check(const struct msk_run *run, const struct msk_jwt_validator *validator, struct msk_bytes token)
+static int check_jwt(const struct msk_run *run, const struct msk_jwt_validator *validator, struct msk_bytes token,
+                     int64_t now_ms)
 {
     const struct options *options = run->options;
-    bool at_given = msk_arguments_source(run->arguments, "at") != MSK_SOURCE_NONE;
-    int64_t now_ms = ticket_now_ms();
     struct msk_jwt_verdict verdict;
-    if (at_given && __builtin_mul_overflow(options->at_s, 1000, &now_ms))
-        return msk_fail(run->err, MSK_E_INVALID, "--at: out of range");
     int rc = msk_jwt_verify(validator, token, &options->peer, now_ms, &verdict);
     if (rc < 0)
         return msk_fail(run->err, rc, "%s", msk_error_sentence(rc));
@@ -75,20 +73,66 @@ static int check(const struct msk_run *run, const struct msk_jwt_validator *vali
     return verdict.valid ? print_valid(run, &verdict, now_ms) : print_refused(run, &refused);
 }
 
+static int print_opinion(const struct msk_run *run, const struct msk_ticket_opinion *opinion, int64_t now_ms)
+{
+    const struct msk_jwt_verdict valid = {.valid = true,
+                                          .never = opinion->expires_ms == MSK_TICKET_NEVER,
+                                          .expires_s = (uint64_t)opinion->expires_ms / 1000};
+    if (opinion->valid)
+        return print_valid(run, &valid, now_ms);
+    if (run->out->json) {
+        int rc =
+            msk_output_json(run->out, json_pack("{s:b,s:s,s:n}", "valid", 0, "reason", opinion->reason, "expires"));
+        return rc < 0 ? rc : 1;
+    }
+    fprintf(run->out->stream, "%srefused%s: %s\n", msk_style(run->out, MSK_STYLE_RED),
+            msk_style(run->out, MSK_STYLE_PLAIN), opinion->reason);
+    return 1;
+}
+
+/* The ticket as in a file for nodes, or only its data. */
+static int check_by_program(const struct msk_run *run, const struct msk_validator *validator, struct msk_bytes text,
+                            int64_t now_ms)
+{
+    const struct options *options = run->options;
+    struct msk_ticket ticket = {.class_id = validator->class_id, .data = text};
+    struct msk_ticket_opinion opinion;
+    struct msk_builder memory;
+    msk_builder_init(&memory, TICKET_INPUT_MAX);
+    int rc = text.len > 0 && text.data[0] == '{' ? msk_ticket_of_text(text, &memory, &ticket, run->err) : 0;
+    if (rc == 0 && !msk_digest_equal(&ticket.class_id, &validator->class_id))
+        rc = msk_fail(run->err, MSK_E_INVALID, "the ticket is of another class than the validator");
+    if (rc == 0 && msk_validator_run(validator, &ticket, &options->peer, now_ms, &opinion) < 0)
+        rc = msk_fail(run->err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));
+    msk_builder_free(&memory);
+    return rc < 0 ? rc : print_opinion(run, &opinion, now_ms);
+}
+
+static int check(const struct msk_run *run, const struct msk_validator *validator, struct msk_bytes token)
+{
+    const struct options *options = run->options;
+    bool at_given = msk_arguments_source(run->arguments, "at") != MSK_SOURCE_NONE;
+    int64_t now_ms = ticket_now_ms();
+    if (at_given && __builtin_mul_overflow(options->at_s, 1000, &now_ms))
+        return msk_fail(run->err, MSK_E_INVALID, "--at: out of range");
+    return validator->command ? check_by_program(run, validator, token, now_ms)
+                              : check_jwt(run, &validator->jwt, token, now_ms);
+}
+
 static int run_verify(struct msk_run *run)
 {
     const struct options *options = run->options;
-    struct msk_jwt_validator validator;
+    struct msk_validator validator;
     struct msk_builder memory;
     struct msk_bytes token;
     msk_builder_init(&memory, TICKET_INPUT_MAX);
-    int rc = msk_jwt_validator_read(options->validator, &validator, run->err);
+    int rc = msk_validator_read(options->validator, &validator, run->err);
     if (rc == 0)
         rc = ticket_read(options->ticket, &memory, &token, run->err);
     if (rc == 0)
         rc = check(run, &validator, token);
     msk_builder_free(&memory);
-    msk_jwt_validator_free(&validator);
+    msk_validator_free(&validator);
     return rc;
 }
 

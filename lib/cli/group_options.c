@@ -245,12 +245,12 @@ static int read_validators(const struct msk_list *files, struct msk_group_setup 
     if (files->count > MSK_GROUP_VALIDATORS_MAX)
         return msk_fail(err, MSK_E_INVALID, "--require-ticket: given more than %d times", MSK_GROUP_VALIDATORS_MAX);
     for (size_t i = 0; i < files->count; i++) {
-        int rc = msk_jwt_validator_read(paths[i], &setup->validators[i], err);
+        int rc = msk_validator_read(paths[i], &setup->validators[i], err);
         if (rc < 0)
             return rc;
         setup->validator_count = i + 1;
         setup->validator_order[i] = &setup->validators[i];
-        setup->validator_signatures[i] = msk_jwt_validator_signature(&setup->validators[i]);
+        setup->validator_signatures[i] = setup->validators[i].signature;
     }
     setup->inputs.validator_signatures = setup->validator_signatures;
     setup->inputs.validator_count = setup->validator_count;
@@ -259,11 +259,11 @@ static int read_validators(const struct msk_list *files, struct msk_group_setup 
 
 static int key_from_validator(const char *path, struct msk_digest *key, struct msk_error *err)
 {
-    struct msk_jwt_validator validator = {0};
-    int rc = msk_jwt_validator_read(path, &validator, err);
+    struct msk_validator validator = {0};
+    int rc = msk_validator_read(path, &validator, err);
     if (rc == 0)
-        *key = msk_jwt_validator_signature(&validator);
-    msk_jwt_validator_free(&validator);
+        *key = validator.signature;
+    msk_validator_free(&validator);
     return rc;
 }
 
@@ -365,7 +365,7 @@ int msk_group_setup_check(const struct msk_group_setup *setup, struct msk_error 
 void msk_group_setup_free(struct msk_group_setup *setup)
 {
     for (size_t i = 0; i < MSK_GROUP_VALIDATORS_MAX; i++)
-        msk_jwt_validator_free(&setup->validators[i]);
+        msk_validator_free(&setup->validators[i]);
     msk_schema_free(setup->schema);
     msk_wipe(setup, sizeof *setup);
 }

@@ -44,8 +44,8 @@ struct msk_group_setup {
     struct msk_group_inputs inputs; /* what the id is made of, in words too */
     struct msk_group_config config; /* complete but for the alias */
     size_t validator_count;
-    struct msk_jwt_validator validators[MSK_GROUP_VALIDATORS_MAX];
-    const struct msk_jwt_validator *validator_order[MSK_GROUP_VALIDATORS_MAX];
+    struct msk_validator validators[MSK_GROUP_VALIDATORS_MAX];
+    const struct msk_validator *validator_order[MSK_GROUP_VALIDATORS_MAX];
     struct msk_digest validator_signatures[MSK_GROUP_VALIDATORS_MAX];
     struct msk_schema *schema;  /* NULL: none given */
     struct msk_machine machine; /* that knows its types from the schema */

@@ -53,18 +53,18 @@ static bool holds_secret(const struct msk_jwt_validator *validator)
     return false;
 }
 
-int msk_jwt_validator_read(const char *path, struct msk_jwt_validator *out, struct msk_error *err)
+int msk_validator_read(const char *path, struct msk_validator *out, struct msk_error *err)
 {
     struct msk_builder text;
     mode_t mode;
-    *out = (struct msk_jwt_validator){0};
+    *out = (struct msk_validator){0};
     msk_builder_init(&text, MSK_VALIDATOR_FILE_MAX);
     int rc = msk_input_read(path, &text, &mode, err);
     if (rc == 0) {
-        rc = msk_jwt_validator_parse(msk_builder_view(&text), out, err);
+        rc = msk_validator_parse(msk_builder_view(&text), out, err);
         if (rc < 0)
             msk_wrap(err, rc, "%s", msk_input_name(path));
-        else if (mode & (S_IRWXG | S_IRWXO) && holds_secret(out))
+        else if (mode & (S_IRWXG | S_IRWXO) && holds_secret(&out->jwt))
             msk_warn("%s: others may read the secret of an HS key (mode %04o), and make tickets: chmod 600",
                      msk_input_name(path), (unsigned)mode);
     }

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "cli/option.h"
-#include "crypto/jwt_validator.h"
+#include "crypto/validator.h"
 
 extern const struct msk_value_type msk_value_jwt_alg; /* const struct msk_jwt_alg * */
 
@@ -21,8 +21,8 @@ int msk_jwt_secret_read(const char *path, const struct msk_jwt_alg *alg, struct 
 #define MSK_VALIDATOR_FILE_MAX (1u << 20)
 
 /* A validator file (cli.md "What defines a group"), "-" being standard input. Warns if others may read a secret in it:
- * with an HS key one can make tickets. Errors as above; empty `out` on failure, else msk_jwt_validator_free. */
-int msk_jwt_validator_read(const char *path, struct msk_jwt_validator *out, struct msk_error *err);
+ * with an HS key one can make tickets. Errors as above; empty `out` on failure, else msk_validator_free. */
+int msk_validator_read(const char *path, struct msk_validator *out, struct msk_error *err);
 
 /* A written key as it stands in an answer: an object for a JWK, a text otherwise. A new reference, or NULL when memory
  * is out. */

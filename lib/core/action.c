@@ -36,6 +36,9 @@ static void free_action(struct msk_action *action)
     case MSK_ACTION_REPLY:
         msk_free(action->reply.result);
         return;
+    case MSK_ACTION_VALIDATE:
+        msk_free(action->validate.data);
+        return;
     case MSK_ACTION_PERSIST:
     case MSK_ACTION_READ:
     case MSK_ACTION_CLOSE:
@@ -153,6 +156,21 @@ void msk_act_dial(struct msk_actions *out, uint64_t link, const struct msk_diges
     action->dial.peer = *peer;
     action->dial.alpn = alpn;
     commit(out, copy_ip_addresses(addresses, &action->dial.addresses));
+}
+
+void msk_act_validate(struct msk_actions *out, uint64_t number, const struct msk_validator *validator,
+                      const struct msk_ticket *ticket, const struct msk_digest *peer)
+{
+    struct msk_action *action = prepare(out, MSK_ACTION_VALIDATE);
+    if (!action)
+        return;
+    action->validate.number = number;
+    action->validate.validator = validator;
+    action->validate.peer = *peer;
+    action->validate.class_id = ticket->class_id;
+    action->validate.data = msk_memdup(ticket->data.data, ticket->data.len);
+    action->validate.len = ticket->data.len;
+    commit(out, action->validate.data ? 0 : MSK_E_NOMEM);
 }
 
 void msk_act_send(struct msk_actions *out, uint64_t link, struct msk_bytes frame, uint64_t after)

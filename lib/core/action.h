@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "core/event.h"
+#include "crypto/validator.h"
 #include "wire/alpn.h"
 #include "wire/messages.h"
 
@@ -35,6 +36,7 @@ enum msk_action_kind {
     MSK_ACTION_SNAPSHOT, /* store `snapshot` in place of an earlier one, then the same */
     MSK_ACTION_READ,     /* read stored entries, then call msk_node_entries_read with `read.number` */
     MSK_ACTION_REPLY,    /* the end of a request of this node's caller */
+    MSK_ACTION_VALIDATE, /* ask the program of `validate.validator`, then call msk_node_validated */
     MSK_ACTION_DIAL,     /* open link `link` to a peer; answer with link_opened or link_closed */
     MSK_ACTION_SEND,     /* one frame on `link`; unknown or closed links are ignored */
     MSK_ACTION_CLOSE,    /* end `link` with an application code; `flush`: once all sent is delivered or 200 ms passed */
@@ -88,6 +90,13 @@ struct msk_action {
             const char *reason; /* static, in words; NULL where all went well */
         } reply;
         struct {
+            uint64_t number;                       /* of the question */
+            const struct msk_validator *validator; /* the owner's own, of a group that it joined */
+            struct msk_digest peer, class_id;
+            uint8_t *data; /* owned: the ticket's */
+            size_t len;
+        } validate;
+        struct {
             struct msk_digest peer;
             enum msk_alpn alpn;
             struct msk_transport_addr_set addresses; /* owned, IP addresses only */
@@ -133,6 +142,9 @@ void msk_act_read(struct msk_actions *out, const struct msk_digest *group, uint6
                   uint64_t count, size_t bytes_max);
 void msk_act_dial(struct msk_actions *out, uint64_t link, const struct msk_digest *peer, enum msk_alpn alpn,
                   const struct msk_transport_addr_set *addresses);
+/* Copies the ticket's data. */
+void msk_act_validate(struct msk_actions *out, uint64_t number, const struct msk_validator *validator,
+                      const struct msk_ticket *ticket, const struct msk_digest *peer);
 void msk_act_send(struct msk_actions *out, uint64_t link, struct msk_bytes frame, uint64_t after);
 void msk_act_close(struct msk_actions *out, uint64_t link, uint64_t code, bool flush);
 /* These copy `append.data`, `snapshot.data`, `reply.result`. */

@@ -98,7 +98,7 @@ static int copy_config(const struct msk_group_config *from, struct msk_group_con
     *to = *from;
     to->key_source = copy_text(from->key_source);
     to->machine = copy_text(from->machine);
-    to->validators = msk_memdup(from->validators, from->validator_count * sizeof(struct msk_jwt_validator *));
+    to->validators = msk_memdup(from->validators, from->validator_count * sizeof(struct msk_validator *));
     return to->key_source && to->machine && to->validators ? 0 : MSK_E_NOMEM;
 }
 
@@ -166,7 +166,7 @@ static struct msk_digest_seq validator_signatures(const struct msk_group_config 
 {
     struct msk_digest_seq signatures = {.items = msk_calloc(config->validator_count, sizeof *signatures.items)};
     for (; signatures.items && signatures.count < config->validator_count; signatures.count++)
-        signatures.items[signatures.count] = msk_jwt_validator_signature(config->validators[signatures.count]);
+        signatures.items[signatures.count] = config->validators[signatures.count]->signature;
     return signatures;
 }
 

@@ -6,6 +6,7 @@
 #include "core/catalog.h"
 #include "core/link.h"
 #include "core/own_entry.h"
+#include "core/verdicts.h"
 
 /* Two peers that learn of each other at the same instant should not both dial. Who learned first-hand goes first: the
  * one that started the exchange; where neither did, the smaller id. The other waits this long. */
@@ -23,6 +24,7 @@ struct msk_host {
     const struct msk_own_entry *own;
     struct msk_catalog *catalog;
     struct msk_links *links;
+    struct msk_verdicts *verdicts;
 
     /* An entry arrived: into the catalog if its rules allow, then to everybody concerned. */
     enum msk_catalog_outcome (*learn)(void *node, struct msk_now now, const struct msk_signed_peer_entry *entry,

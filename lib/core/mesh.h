@@ -17,7 +17,7 @@
 #include <jansson.h>
 
 #include "core/bond.h"
-#include "crypto/jwt_validator.h"
+#include "crypto/validator.h"
 
 #define MSK_MEMBERS_MAX        256 /* known peers of one group, bonded or not */
 #define MSK_DIALS_MAX          64  /* under way in one group */
@@ -44,7 +44,7 @@ struct msk_mesh_events {
 
 struct msk_mesh_config {
     struct msk_bond_settings bond;
-    const struct msk_jwt_validator *const *validators; /* stay the caller's */
+    const struct msk_validator *const *validators; /* stay the caller's */
     size_t validator_count;
     uint64_t seed;
 };
@@ -74,8 +74,9 @@ void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool conten
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out);
 
 /* An accepted connection said HandshakeStart for this group: checks 7 to 12 of groups.md 2.4. `entry` is the remote's
- * in the catalog. The link becomes the mesh's or is closed. */
-void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
+ * in the catalog. The link becomes the mesh's or is closed; or false: a program has still to look at the peer's
+ * tickets, and the same is to be asked again after msk_mesh_tickets_settle. */
+bool msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out);
 
@@ -86,6 +87,9 @@ void msk_mesh_frame(struct msk_mesh *mesh, struct msk_now now, struct msk_link *
 void msk_mesh_closed(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
                      const struct msk_link_close *close, struct msk_actions *out); /* the link is removed */
 size_t msk_mesh_frame_max(const struct msk_link *link);
+
+/* A program has answered: whoever waited for it goes on. */
+void msk_mesh_tickets_settle(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
 
 void msk_mesh_tick(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
 uint64_t msk_mesh_deadline(const struct msk_mesh *mesh); /* mono_ms, or MSK_NEVER */

@@ -208,8 +208,10 @@ static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, 
     msk_host_close(mesh->host, link, code, false, out);
 }
 
-/* Checks 7 to 9: 0, or the code to close with and the number of the check. `member` is NULL for a peer that we did not
- * take for one: it costs us nothing lasting before it has proved the key. */
+#define EXAMINE_LATER UINT64_MAX
+
+/* Checks 7 to 9: 0, EXAMINE_LATER, or the code to close with and the number of the check. `member` is NULL for a peer
+ * that we did not take for one: it costs us nothing lasting before it has proved the key. */
 static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                         const struct msk_signed_peer_entry *entry, const struct msk_bond *bond,
                         const struct msk_handshake_start *start, struct msk_ticket_watch *tickets, const char **check,
@@ -218,13 +220,18 @@ static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_me
     *check = "7";
     if (!has_room(member, now) && !has_restarted(member, entry))
         return MSK_CLOSE_ALREADY_BONDED;
+    *check = "9";
+    bool proven = msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) == 0;
+    if (!proven && msk_mesh_asks_programs(mesh)) /* no program works for strangers */
+        return MSK_CLOSE_INVALID_PROOF;
     *check = "8";
-    if (!msk_mesh_tickets_valid(mesh, now, &entry->entry, tickets, out))
+    bool allowed = msk_mesh_tickets_valid(mesh, now, &entry->entry, tickets, out);
+    if (tickets->pending)
+        return EXAMINE_LATER;
+    if (!allowed)
         return MSK_CLOSE_NOT_ALLOWED;
     *check = "9";
-    if (msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) < 0)
-        return MSK_CLOSE_INVALID_PROOF;
-    return 0;
+    return proven ? 0 : MSK_CLOSE_INVALID_PROOF;
 }
 
 /* Steps 10 to 12. */
@@ -251,7 +258,7 @@ static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member
     msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
 }
 
-void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
+bool msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
                      const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                      struct msk_actions *out)
 {
@@ -261,6 +268,10 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
     struct msk_bond *bond = msk_mesh_new_bond(mesh, member, link, now);
     uint64_t code =
         bond ? examine(mesh, now, member, entry, bond, start, &tickets, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
+    if (code == EXAMINE_LATER) {
+        msk_free(bond);
+        return false;
+    }
     if (code == 0) {
         bond->peer = member = msk_member_of(mesh, entry, true);
         code = member ? 0 : MSK_CLOSE_UNEXPECTED_CLOSE;
@@ -274,9 +285,10 @@ void msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link 
                out);
         if (code == MSK_CLOSE_NOT_ALLOWED && member)
             msk_member_ask_ticket(member, now);
-        return;
+        return true;
     }
     welcome(mesh, now, member, bond, start, out);
+    return true;
 }
 
 /* ---- messages */

@@ -53,15 +53,12 @@ void msk_member_plan(struct msk_member *member, enum msk_wait wait, uint64_t due
 
 /* Before anything is sent: groups.md 2.3, step 1, and what a C node can dial at all. NULL: nothing stands in the way.
  */
-static const char *obstacle(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                            char fault[MSK_TICKET_FAULT_SIZE], struct msk_actions *out)
+static const char *obstacle(const struct msk_member *member, bool allowed, char fault[MSK_TICKET_FAULT_SIZE])
 {
     struct msk_transport_addr ignored[MSK_DIAL_ADDRESSES_MAX];
     if (msk_ip_addresses(&member->entry->entry.address.addresses, ignored) == 0)
         return "its entry has no IP address";
-    if (!msk_member_tickets_valid(mesh, now, member, out))
-        return msk_ticket_fault(&member->tickets, "it", fault);
-    return NULL;
+    return allowed ? NULL : msk_ticket_fault(&member->tickets, "it", fault);
 }
 
 /* A peer that knows nothing of us would answer 401: exchange catalogs first. true: that is under way. */
@@ -133,23 +130,32 @@ static void report_failure(const struct msk_mesh *mesh, const struct msk_member 
                   sizeof fields / sizeof fields[0]);
 }
 
-/* Nothing can be done until its entry changes; said once. */
-static void hold_back(struct msk_mesh *mesh, struct msk_member *member, const char *why, struct msk_actions *out)
+/* Nothing can be done until its entry changes, or a program changes its mind; said once. */
+static void hold_back(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, const char *why,
+                      struct msk_actions *out)
 {
     bool told = member->last_stage == stage_names[STAGE_PREPARATION];
     msk_member_plan(member, MSK_WAIT_ENTRY, MSK_NEVER, "catalog");
+    if (!member->tickets.valid && msk_mesh_asks_programs(mesh))
+        msk_member_plan(member, MSK_WAIT_TICKET, now.mono_ms + MSK_VERDICT_REFUSED_MS, "catalog");
     member->last_stage = stage_names[STAGE_PREPARATION];
     member->last_code = 0;
     if (!told)
-        report_failure(mesh, member, false, why, MSK_NEVER, out);
+        report_failure(mesh, member, false, why, member->wait == MSK_WAIT_TICKET ? MSK_VERDICT_REFUSED_MS : MSK_NEVER,
+                       out);
 }
 
 void msk_mesh_dial(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out)
 {
     char fault[MSK_TICKET_FAULT_SIZE];
-    const char *why = obstacle(mesh, now, member, fault, out);
+    bool allowed = msk_member_tickets_valid(mesh, now, member, out);
+    if (!allowed && member->tickets.pending) {
+        msk_member_plan(member, MSK_WAIT_TICKET, now.mono_ms + SYNC_PATIENCE_MS, member->trigger);
+        return;
+    }
+    const char *why = obstacle(member, allowed, fault);
     if (why) {
-        hold_back(mesh, member, why, out);
+        hold_back(mesh, now, member, why, out);
         return;
     }
     if (mesh->dial_count >= MSK_DIALS_MAX) {

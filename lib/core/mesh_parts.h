@@ -18,6 +18,7 @@ enum msk_wait {
 /* How long tickets hold, of a member or of ourselves; where they do not, why. */
 struct msk_ticket_watch {
     bool known, valid, warned;
+    bool pending;                /* what is known is of an earlier look: a program has not answered */
     int64_t expires_ms, warn_ms; /* wall clock; MSK_TICKET_NEVER */
     uint64_t due_ms;             /* the next look */
     char reason[MSK_JWT_RULE_MAX];
@@ -115,6 +116,7 @@ void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_mem
 
 /* ---- tickets (mesh_tickets.c) */
 /* Check an entry, and bring what was remembered of its tickets up to date. */
+bool msk_mesh_asks_programs(const struct msk_mesh *mesh);
 bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
                             struct msk_ticket_watch *watch, struct msk_actions *out);
 /* The same for a member's. */

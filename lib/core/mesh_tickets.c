@@ -100,15 +100,52 @@ static void warn_if_due(const struct msk_mesh *mesh, struct msk_now now, const s
     emit_expiry(mesh, now, MSK_EVENT_TICKET_EXPIRING, peer, watch->expires_ms, out);
 }
 
+/* What the programs of validators need. */
+struct asking {
+    const struct msk_mesh *mesh;
+    struct msk_now now;
+    struct msk_actions *out;
+};
+
+static int ask_program(void *context, const struct msk_validator *validator, const struct msk_ticket *ticket,
+                       const struct msk_digest *peer, struct msk_ticket_opinion *opinion)
+{
+    const struct asking *asking = context;
+    return msk_verdicts_look(asking->mesh->host->verdicts, asking->now, validator, ticket, peer, opinion, asking->out);
+}
+
+bool msk_mesh_asks_programs(const struct msk_mesh *mesh)
+{
+    for (size_t i = 0; i < mesh->config.validator_count; i++)
+        if (mesh->config.validators[i]->command)
+            return true;
+    return false;
+}
+
+static void look_again(struct msk_mesh *mesh, struct msk_ticket_watch *watch, uint64_t due_ms)
+{
+    watch->due_ms = due_ms;
+    if (due_ms < mesh->tickets_due_ms)
+        mesh->tickets_due_ms = due_ms;
+}
+
 /* Check an entry, bring the watch up to date, and plan the next look. A check that could not be made proves nothing:
- * refused. */
+ * refused. While a program has not answered, what was found before counts as long as that would have. */
 bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const struct msk_peer_entry *entry,
                             struct msk_ticket_watch *watch, struct msk_actions *out)
 {
     if (mesh->config.validator_count == 0)
         return true;
     struct msk_ticket_verdict verdict;
-    int error = msk_tickets_check(mesh->config.validators, mesh->config.validator_count, entry, now.wall_ms, &verdict);
+    struct asking asking = {mesh, now, out};
+    const struct msk_ticket_programs programs = {ask_program, &asking};
+    int error = msk_tickets_check(mesh->config.validators, mesh->config.validator_count, entry, now.wall_ms, &programs,
+                                  &verdict);
+    watch->pending = error == MSK_TICKETS_LATER;
+    if (watch->pending) {
+        look_again(mesh, watch, now.mono_ms + TICKET_CHECK_MS);
+        return watch->known && watch->valid && watch->expires_ms > now.wall_ms;
+    }
     if (error < 0) {
         verdict = (struct msk_ticket_verdict){0};
         snprintf(verdict.reason, sizeof verdict.reason, "%s", msk_error_sentence(error));
@@ -123,9 +160,7 @@ bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const str
                                            .validator = verdict.validator};
     memcpy(watch->reason, verdict.reason, sizeof watch->reason);
     warn_if_due(mesh, now, &entry->address.peer_id, watch, out);
-    watch->due_ms = now.mono_ms + (uint64_t)wait_for(watch, now);
-    if (watch->due_ms < mesh->tickets_due_ms)
-        mesh->tickets_due_ms = watch->due_ms;
+    look_again(mesh, watch, now.mono_ms + (uint64_t)wait_for(watch, now));
     return verdict.valid;
 }
 
@@ -172,6 +207,23 @@ void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_
             next_ms = member->tickets.due_ms;
     }
     mesh->tickets_due_ms = next_ms;
+}
+
+/* ---- programs that have answered */
+
+void msk_mesh_tickets_settle(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
+{
+    if (mesh->own_tickets.pending)
+        msk_mesh_own_tickets(mesh, now, out);
+    for (size_t i = 0; i < mesh->member_count; i++) {
+        struct msk_member *member = mesh->members[i];
+        if (!member->tickets.pending)
+            continue;
+        if (member->bond && !msk_member_tickets_valid(mesh, now, member, out))
+            msk_mesh_end(mesh, now, member, MSK_CLOSE_NOT_ALLOWED, false, out);
+        else if (!member->bond && member->wait == MSK_WAIT_TICKET)
+            msk_member_plan(member, MSK_WAIT_DUE, now.mono_ms, "catalog");
+    }
 }
 
 /* ---- tickets that we may not have heard of */

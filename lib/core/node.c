@@ -210,6 +210,7 @@ static int make_parts(struct msk_node *node, const struct msk_node_config *confi
                                    .own = &node->own,
                                    .catalog = &node->catalog,
                                    .links = &node->links,
+                                   .verdicts = &node->verdicts,
                                    .learn = on_learn,
                                    .acquaint = on_acquaint,
                                    .synced = on_synced,
@@ -251,6 +252,7 @@ void msk_node_free(struct msk_node *node)
     msk_announcer_free(node->announcer);
     msk_discovery_free(node->discovery);
     msk_links_free(&node->links);
+    msk_verdicts_free(&node->verdicts);
     msk_catalog_free(&node->catalog);
     msk_own_entry_free(&node->own);
     msk_free(node);

@@ -12,7 +12,8 @@
 #include "core/action.h"
 #include "core/link.h"
 #include "core/raft.h"
-#include "crypto/jwt_validator.h"
+#include "crypto/validator.h"
+#include "wire/ticket_text.h"
 
 struct msk_node;
 
@@ -43,7 +44,7 @@ struct msk_group_config {
     struct msk_digest consensus_digest, machine_signature, sync_signature; /* reported */
     uint64_t heartbeat_interval_ms, heartbeat_jitter_ms;
     uint32_t max_missed_heartbeats;
-    const struct msk_jwt_validator *const *validators; /* in order; stay the caller's and outlive the group */
+    const struct msk_validator *const *validators; /* in order; stay the caller's and outlive the group */
     size_t validator_count;
     struct msk_raft_config raft; /* group, self, seed, sequence are filled in by the node */
 };
@@ -82,6 +83,10 @@ int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct 
                         struct msk_actions *out);
 int msk_node_ticket_remove(struct msk_node *node, struct msk_now now, const struct msk_digest *id,
                            struct msk_actions *out);
+
+/* The answer to MSK_ACTION_VALIDATE. A program that failed accepts nobody: a refusal that says so. */
+void msk_node_validated(struct msk_node *node, struct msk_now now, uint64_t number,
+                        const struct msk_ticket_opinion *opinion, struct msk_actions *out);
 
 /* ---- commands and queries (groups.md 3.8). `request` is any number of the caller's, unique in its group among those
  * that wait; 0 when its REPLY is or will be in a list of actions, MSK_E_NOTFOUND for an unknown or failed group. */

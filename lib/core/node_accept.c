@@ -22,7 +22,7 @@ void msk_node_accept_opened(struct msk_node *node, struct msk_now now, struct ms
         msk_host_close(&node->host, link, MSK_CLOSE_TIMEOUT, false, out);
         return;
     }
-    *accepting = (struct msk_accepting){link, now.mono_ms + MSK_HANDSHAKE_TIMEOUT_MS};
+    *accepting = (struct msk_accepting){.link = link, .limit_ms = now.mono_ms + MSK_HANDSHAKE_TIMEOUT_MS};
     link->context = accepting;
     node->accepting[node->accepting_count++] = accepting;
 }
@@ -34,6 +34,7 @@ static void forget(struct msk_node *node, struct msk_accepting *accepting)
     while (node->accepting[at] != accepting)
         at++;
     node->accepting[at] = node->accepting[--node->accepting_count];
+    msk_free(accepting->frame);
     msk_free(accepting);
 }
 
@@ -45,42 +46,44 @@ static void reject(struct msk_node *node, struct msk_link *link, uint64_t code, 
     msk_host_close(&node->host, link, code, false, out);
 }
 
-/* Checks 5 and 6, then the group's own. */
-static void find_group(struct msk_node *node, struct msk_now now, struct msk_link *link,
+/* Checks 5 and 6, then the group's own. False: later. */
+static bool find_group(struct msk_node *node, struct msk_now now, struct msk_link *link,
                        const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
                        struct msk_actions *out)
 {
     if (!msk_digest_equal(&start->network_id, &node->catalog.network_id)) {
         reject(node, link, MSK_CLOSE_DIFFERENT_NETWORK, "5", out);
-        return;
+        return true;
     }
     struct msk_group *group = msk_node_group(node, &start->group_id);
     if (!group || group->failed) {
         reject(node, link, MSK_CLOSE_GROUP_NOT_FOUND, "6", out);
-        return;
+        return true;
     }
     int pending = msk_group_begin(out);
-    msk_mesh_accept(group->mesh, now, link, entry, start, out);
+    bool done = msk_mesh_accept(group->mesh, now, link, entry, start, out);
     msk_group_end(group, pending, out);
+    return done;
 }
 
-void msk_node_accept_frame(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_bytes frame,
-                           struct msk_actions *out)
+/* What the peer said first. False: later. */
+static bool take_start(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_bytes frame,
+                       struct msk_actions *out)
 {
-    forget(node, link->context);
     /* Before anything is read, but not before the peer has spoken: a dialler of the reference expects it then. */
     const struct msk_signed_peer_entry *entry = msk_catalog_find(&node->catalog, now.wall_ms, &link->info.peer);
     if (!entry) {
         reject(node, link, MSK_CLOSE_UNKNOWN_PEER, "3", out);
-        return;
+        return true;
     }
     struct msk_arena arena;
     struct msk_handshake_start start;
     struct msk_error err = {0};
+    bool done = true;
     msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
     int error = msk_decode(MSK_TYPE(handshake_start), frame, &arena, &start, &err);
     if (error == 0)
-        find_group(node, now, link, entry, &start, out);
+        done = find_group(node, now, link, entry, &start, out);
     else if (error == MSK_E_NOMEM)
         reject(node, link, MSK_CLOSE_UNEXPECTED_CLOSE, "4", out);
     else {
@@ -88,6 +91,38 @@ void msk_node_accept_frame(struct msk_node *node, struct msk_now now, struct msk
         reject(node, link, MSK_CLOSE_PROTOCOL_VIOLATION, "4a", out);
     }
     msk_arena_free(&arena);
+    return done;
+}
+
+void msk_node_accept_frame(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_bytes frame,
+                           struct msk_actions *out)
+{
+    struct msk_accepting *accepting = link->context;
+    bool spoke = accepting->frame != NULL;
+    if (spoke)
+        reject(node, link, MSK_CLOSE_PROTOCOL_VIOLATION, "4a", out);
+    else if (!take_start(node, now, link, frame, out)) {
+        link->context = accepting;
+        accepting->frame = msk_memdup(frame.data, frame.len);
+        accepting->len = frame.len;
+        if (accepting->frame)
+            return;
+        reject(node, link, MSK_CLOSE_UNEXPECTED_CLOSE, "4", out);
+    }
+    forget(node, accepting);
+}
+
+void msk_node_accept_again(struct msk_node *node, struct msk_now now, struct msk_actions *out)
+{
+    for (size_t i = node->accepting_count; i-- > 0;) { /* backwards: what is forgotten is replaced by the last one */
+        struct msk_accepting *accepting = node->accepting[i];
+        uint8_t *frame = accepting->frame;
+        if (!frame)
+            continue;
+        accepting->frame = NULL;
+        msk_node_accept_frame(node, now, accepting->link, MSK_BYTES(frame, accepting->len), out);
+        msk_free(frame);
+    }
 }
 
 void msk_node_accept_closed(struct msk_node *node, struct msk_link *link, const struct msk_link_close *close,

@@ -57,7 +57,7 @@ static json_t *config_json(const struct msk_group_config *config)
 {
     json_t *validators = json_array();
     for (size_t i = 0; i < config->validator_count; i++) {
-        struct msk_digest signature = msk_jwt_validator_signature(config->validators[i]);
+        struct msk_digest signature = config->validators[i]->signature;
         json_array_append_new(validators, digest_json(&signature));
     }
     /* clang-format off */

@@ -11,16 +11,20 @@
 #define MSK_ACCEPTING_PEER_MAX 2
 #define MSK_HELP_INTERVAL_MS   2000 /* between two refreshes of our entry for the sake of others' dials */
 
-/* An accepted connection that has not said for which group it is. The context of its link. */
+/* An accepted connection that has not said for which group it is, or whose tickets a program looks at. The context of
+ * its link. */
 struct msk_accepting {
     struct msk_link *link;
     uint64_t limit_ms;
+    uint8_t *frame; /* what it said, to be looked at again; NULL: nothing yet */
+    size_t len;
 };
 
 struct msk_node {
     struct msk_own_entry own;
     struct msk_catalog catalog;
     struct msk_links links;
+    struct msk_verdicts verdicts;
     struct msk_host host;
     struct msk_discovery *discovery;
     struct msk_announcer *announcer; /* NULL: this node does not gossip */
@@ -64,6 +68,8 @@ void msk_node_gossip_closed(struct msk_node *node, struct msk_now now, uint64_t 
 void msk_node_accept_opened(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_actions *out);
 void msk_node_accept_frame(struct msk_node *node, struct msk_now now, struct msk_link *link, struct msk_bytes frame,
                            struct msk_actions *out);
+/* Look at those again that wait for a verdict. */
+void msk_node_accept_again(struct msk_node *node, struct msk_now now, struct msk_actions *out);
 void msk_node_accept_closed(struct msk_node *node, struct msk_link *link, const struct msk_link_close *close,
                             struct msk_actions *out);
 void msk_node_accept_tick(struct msk_node *node, struct msk_now now, struct msk_actions *out);

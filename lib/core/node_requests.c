@@ -1,4 +1,5 @@
-/* Commands and queries of a node's caller, and answers of its machines: each goes to its group (node.h). */
+/* Commands and queries of a node's caller, and answers of its machines and validators: each goes to its group (node.h).
+ */
 #include "core/node_parts.h"
 
 static struct msk_group *running(const struct msk_node *node, const struct msk_digest *id)
@@ -120,4 +121,19 @@ bool msk_node_entry(const struct msk_node *node, const struct msk_digest *id, ui
 {
     const struct msk_group *group = msk_node_group(node, id);
     return group && msk_raft_entry(group->raft, index, out);
+}
+
+void msk_node_validated(struct msk_node *node, struct msk_now now, uint64_t number,
+                        const struct msk_ticket_opinion *opinion, struct msk_actions *out)
+{
+    if (!msk_verdicts_settle(&node->verdicts, now, number, opinion))
+        return;
+    for (size_t i = 0; i < node->group_count; i++) {
+        int pending = msk_group_begin(out);
+        if (!node->groups[i]->failed)
+            msk_mesh_tickets_settle(node->groups[i]->mesh, now, out);
+        msk_group_end(node->groups[i], pending, out);
+    }
+    msk_node_accept_again(node, now, out);
+    msk_node_settle(node, now, out);
 }

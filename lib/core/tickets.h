@@ -3,12 +3,13 @@
 #define MSK_CORE_TICKETS_H
 
 #include "crypto/jwt.h"
-#include "wire/messages.h"
+#include "crypto/validator.h"
+#include "wire/ticket_text.h"
 
 #define MSK_TICKETS_CHECKED_MAX 64 /* of one entry and class: a stranger's entry must not cost unbounded signatures */
 
-#define MSK_TICKET_NEVER   INT64_MAX
 #define MSK_TICKET_MISSING "missing"
+#define MSK_TICKETS_LATER  1 /* a program has not answered yet */
 
 struct msk_ticket_verdict {
     bool valid;
@@ -17,9 +18,18 @@ struct msk_ticket_verdict {
     size_t validator;              /* not valid: which one refused, counted from 0 */
 };
 
+/* Asks the programs of validators that have one. */
+struct msk_ticket_programs {
+    /* 0 and its opinion, MSK_TICKETS_LATER, or MSK_E_NOMEM: then nothing is known. */
+    int (*ask)(void *context, const struct msk_validator *validator, const struct msk_ticket *ticket,
+               const struct msk_digest *peer, struct msk_ticket_opinion *out);
+    void *context;
+};
+
 /* One validator is met by the latest expiry among the tickets of its class that pass; of several validators all must
- * be met, and the earliest expiry counts. 0, or MSK_E_NOMEM, MSK_E_CRYPTO: then nothing is known. */
-int msk_tickets_check(const struct msk_jwt_validator *const *validators, size_t count,
-                      const struct msk_peer_entry *entry, int64_t wall_ms, struct msk_ticket_verdict *out);
+ * be met, and the earliest expiry counts. 0; MSK_TICKETS_LATER: none refuses, but some cannot say yet; MSK_E_NOMEM,
+ * MSK_E_CRYPTO: then nothing is known. */
+int msk_tickets_check(const struct msk_validator *const *validators, size_t count, const struct msk_peer_entry *entry,
+                      int64_t wall_ms, const struct msk_ticket_programs *programs, struct msk_ticket_verdict *out);
 
 #endif

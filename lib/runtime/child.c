@@ -201,11 +201,20 @@ static void end_process(struct msk_child *child)
     child->process = NULL;
 }
 
+static void tell_dropped(const struct msk_child *child, const char *reason)
+{
+    for (struct msk_ring *at = child->requests.next; child->owner.dropped && at != &child->requests; at = at->next) {
+        const struct request *request = MSK_RING_ITEM(at, struct request, ring);
+        child->owner.dropped(child->owner.context, request->kind, request->number, reason);
+    }
+}
+
 static void fail(struct msk_child *child, const char *reason)
 {
     uint64_t now_ms = uv_now(child->children->loop), retry_ms = child->retry_ms * 2;
     bool calm = child->process && now_ms - child->started_ms >= MSK_CHILD_CALM_MS;
     end_process(child);
+    tell_dropped(child, reason);
     drop_requests(child);
     if (calm || retry_ms < MSK_CHILD_RETRY_MIN_MS)
         retry_ms = MSK_CHILD_RETRY_MIN_MS;

@@ -43,6 +43,8 @@ struct msk_child_owner {
     /* The answer to the oldest request, with what msk_child_ask was given. NULL, or what is wrong with it: a static
      * text, and `failed` follows. */
     const char *(*answered)(void *context, int kind, uint64_t number, const json_t *answer);
+    /* A request is dropped; right before `failed`. NULL: not wanted. */
+    void (*dropped)(void *context, int kind, uint64_t number, const char *reason);
     /* All requests are dropped; those made from now on wait for its restart. */
     void (*failed)(void *context, const char *reason, uint64_t retry_ms);
     /* A line of its standard error: printable text. */

@@ -170,6 +170,9 @@ static void execute(struct msk_runtime *runtime, struct msk_action *action)
     case MSK_ACTION_REPLY:
         msk_calls_reply(&runtime->calls, action);
         break;
+    case MSK_ACTION_VALIDATE:
+        msk_validators_ask(&runtime->validators, action);
+        break;
     case MSK_ACTION_RAFT: /* a node turns these into frames; they do not leave it */
         break;
     }

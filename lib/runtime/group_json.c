@@ -192,7 +192,7 @@ static int read_validators(const json_t *list, struct msk_group_copy *copy, stru
     json_array_foreach(list, i, item)
     {
         struct msk_bytes text = MSK_BYTES(json_string_value(item), json_string_length(item));
-        int rc = msk_jwt_validator_parse(text, &copy->validators[i], err);
+        int rc = msk_validator_parse(text, &copy->validators[i], err);
         if (rc)
             return msk_wrap(err, rc, "group.validators[%zu]", i);
         copy->order[i] = &copy->validators[i];
@@ -206,7 +206,7 @@ static void derive(struct msk_group_copy *copy)
     struct msk_group_config *config = &copy->config;
     struct msk_digest signatures[VALIDATORS_MAX];
     for (size_t i = 0; i < config->validator_count; i++)
-        signatures[i] = msk_jwt_validator_signature(&copy->validators[i]);
+        signatures[i] = copy->validators[i].signature;
     const struct msk_group_inputs inputs = {
         .key = config->key,
         .heartbeat_interval_ms = config->heartbeat_interval_ms,
@@ -259,7 +259,7 @@ void msk_group_copy_free(struct msk_group_copy *copy)
     if (!copy)
         return;
     for (size_t i = 0; i < copy->config.validator_count; i++)
-        msk_jwt_validator_free(&copy->validators[i]);
+        msk_validator_free(&copy->validators[i]);
     msk_free(copy->validators);
     msk_free(copy->order);
     msk_schema_free(copy->schema);

@@ -13,8 +13,8 @@ json_t *msk_group_to_json(const struct msk_group_config *config, json_t *validat
 struct msk_group_copy {
     struct msk_group_config config;
     char *machine_name;
-    struct msk_jwt_validator *validators;
-    const struct msk_jwt_validator **order;
+    struct msk_validator *validators;
+    const struct msk_validator **order;
     struct msk_schema *schema;  /* NULL: none */
     struct msk_machine machine; /* that knows its types from the schema */
 };

@@ -62,20 +62,13 @@ static int join_with_log(struct msk_runtime *runtime, const struct msk_group_con
     return msk_node_join(runtime->node, msk_now(), config, &saved, &runtime->actions, err);
 }
 
-/* What a program answers may come while nothing else happens. */
-static void on_program(void *context)
-{
-    struct msk_runtime *runtime = context;
-    msk_net_turn(runtime->net);
-}
-
 /* Give a group whose machine is a program what runs it. */
 static int add_program(struct msk_runtime *runtime, struct msk_group_config *config, struct msk_error *err)
 {
     const struct msk_machine_exec_host host = {.children = &runtime->children,
                                                .node = runtime->node,
                                                .actions = &runtime->actions,
-                                               .turn = on_program,
+                                               .turn = msk_runtime_turn,
                                                .context = runtime};
     struct msk_machine_exec **machines =
         msk_realloc(runtime->machines, (runtime->machine_count + 1) * sizeof *machines);

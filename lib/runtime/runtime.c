@@ -103,6 +103,12 @@ static const char *alias_of(void *context, const struct msk_digest *group)
     return NULL;
 }
 
+void msk_runtime_turn(void *context)
+{
+    struct msk_runtime *runtime = context;
+    msk_net_turn(runtime->net);
+}
+
 /* ---- disk */
 
 /* What is not stored must never be sent (W-6), and after a failed write nobody knows what is stored. */
@@ -308,6 +314,11 @@ static int start(struct msk_runtime *runtime, struct msk_error *err)
     rc = msk_journal_open(&runtime->journal, &runtime->loop, config->events_path, config->frames_path, err);
     if (rc == 0)
         rc = open_node(runtime, err);
+    runtime->validators.host = (struct msk_validators_host){.children = &runtime->children,
+                                                            .node = runtime->node,
+                                                            .actions = &runtime->actions,
+                                                            .turn = msk_runtime_turn,
+                                                            .context = runtime};
     if (rc == 0)
         rc = open_disk(runtime, msk_node_id(runtime->node), err);
     if (rc == 0)
@@ -410,6 +421,7 @@ static void finish(struct msk_runtime *runtime)
     msk_actions_free(&runtime->held);
     for (size_t i = 0; i < runtime->copy_count; i++)
         msk_group_copy_free(runtime->copies[i]);
+    msk_validators_free(&runtime->validators);
     for (size_t i = 0; i < runtime->machine_count; i++)
         msk_machine_exec_free(runtime->machines[i]);
     msk_free(runtime->machines);

@@ -13,6 +13,7 @@
 #include "runtime/net.h"
 #include "runtime/runtime.h"
 #include "runtime/ticket_files.h"
+#include "runtime/validators.h"
 #include "runtime/waits.h"
 
 enum msk_phase { MSK_PHASE_STARTING, MSK_PHASE_RUNNING, MSK_PHASE_STOPPING, MSK_PHASE_OVER };
@@ -55,6 +56,7 @@ struct msk_runtime {
     struct msk_children children;
     struct msk_machine_exec **machines; /* of groups joined so far */
     size_t machine_count;
+    struct msk_validators validators;
 
     uint64_t stop_by_ms; /* MSK_NEVER: nobody wants to stop */
     int result;          /* of the run, with its sentence */
@@ -73,6 +75,9 @@ void msk_runtime_read(void *context, const struct msk_disk_read *read, size_t co
 
 /* Join one group; as msk_node_join. What it asks for is executed by the next turn. */
 int msk_runtime_join(struct msk_runtime *runtime, const struct msk_group_config *config, struct msk_error *err);
+
+/* A program's answers may come while nothing else happens. */
+void msk_runtime_turn(void *context);
 
 /* Begin to depart; nothing if that has begun. */
 void msk_runtime_stop(struct msk_runtime *runtime, const char *reason);

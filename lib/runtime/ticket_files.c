@@ -1,6 +1,5 @@
 #include "runtime/ticket_files.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -38,26 +37,21 @@ static int read_file(const char *path, struct msk_builder *out, struct msk_error
     return rc;
 }
 
-static int check_word(struct msk_bytes text, struct msk_error *err)
-{
-    if (text.len == 0)
-        return msk_fail(err, MSK_E_INVALID, "no ticket in it");
-    for (size_t i = 0; i < text.len; i++)
-        if (!isgraph(text.data[i]))
-            return msk_fail(err, MSK_E_INVALID, "not a ticket: byte %zu is no printable character", i);
-    return 0;
-}
-
 int msk_ticket_present(struct msk_node *node, struct msk_now now, struct msk_bytes text, struct msk_digest *id,
                        struct msk_actions *out, struct msk_error *err)
 {
-    const struct msk_ticket ticket = {.class_id = msk_jwt_class(), .data = msk_bytes_trim_end(text)};
-    int rc = check_word(ticket.data, err);
-    if (rc)
-        return rc;
-    *id = msk_ticket_id(&ticket.class_id, ticket.data);
-    rc = msk_node_ticket_add(node, now, &ticket, out);
-    return rc < 0 ? msk_fail(err, rc, "%s", msk_error_sentence(rc)) : 0;
+    struct msk_builder memory;
+    struct msk_ticket ticket;
+    msk_builder_init(&memory, MSK_JWT_TOKEN_MAX);
+    int rc = msk_ticket_of_text(text, &memory, &ticket, err);
+    if (rc == 0) {
+        *id = msk_ticket_id(&ticket.class_id, ticket.data);
+        rc = msk_node_ticket_add(node, now, &ticket, out);
+        if (rc < 0)
+            msk_fail(err, rc, "%s", msk_error_sentence(rc));
+    }
+    msk_builder_free(&memory);
+    return rc;
 }
 
 /* Whether another file holds it too. */

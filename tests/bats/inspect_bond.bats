@@ -190,7 +190,7 @@ base64url() { base64 -w 0 | tr +/ -_ | tr -d =; }
     assert_output --partial 'missing: No such file or directory'
     printf 'not a\nticket' >ticket
     run -2 mosaik-inspect bond "$peer" --network test --group-key-file group.secret --ticket ticket
-    assert_output --partial 'ticket: no ticket: byte 3 is no printable character'
+    assert_output --partial 'ticket: not a ticket: byte 3 is no printable character'
     : >ticket
     run -2 mosaik-inspect bond "$peer" --network test --group-key-file group.secret --ticket ticket
     assert_output --partial 'ticket: no ticket in it'

@@ -172,9 +172,9 @@ static void validators_are_kept_in_order(void **state)
     assert_int_equal(make(options), 0);
     assert_int_equal(setup.config.validator_count, 2);
     for (size_t i = 0; i < 2; i++) {
-        const struct msk_jwt_validator *validator = setup.config.validators[i];
-        struct msk_digest signature = msk_jwt_validator_signature(validator);
-        assert_int_equal(validator->keys[0].material[31], i);
+        const struct msk_validator *validator = setup.config.validators[i];
+        struct msk_digest signature = validator->signature;
+        assert_int_equal(validator->jwt.keys[0].material[31], i);
         assert_true(msk_digest_equal(&signature, &setup.inputs.validator_signatures[i]));
     }
     done();

@@ -7,16 +7,16 @@
 #define MINUTE_MS 60000
 
 /* A validator that wants an HS256 ticket of an issuer. */
-static struct msk_jwt_validator wants(const char *issuer)
+static struct msk_validator wants(const char *issuer)
 {
     char text[256];
-    struct msk_jwt_validator validator;
+    struct msk_validator validator;
     struct msk_error err = {0};
     snprintf(text, sizeof text,
              "{\"class\":\"jwt\",\"allow_non_expiring\":true,\"issuers\":[\"%s\"],\"keys\":[{\"alg\":\"HS256\",\"key\":"
              "\"%064d\"}]}",
              issuer, 7);
-    if (msk_jwt_validator_parse(msk_bytes_of_text(text), &validator, &err) < 0)
+    if (msk_validator_parse(msk_bytes_of_text(text), &validator, &err) < 0)
         fail_msg("%s", err.text);
     return validator;
 }
@@ -69,8 +69,8 @@ static int64_t in_s(const struct net *net, int64_t seconds)
 
 struct rules {
     struct net *net;
-    struct msk_jwt_validator validators[2];
-    const struct msk_jwt_validator *wanted[2];
+    struct msk_validator validators[2];
+    const struct msk_validator *wanted[2];
     struct msk_ticket_entry tickets[4];
     struct msk_peer_entry entry;
 };
@@ -96,8 +96,8 @@ static void rules_give(struct rules *rules, const char *issuer, int64_t expires_
 static struct msk_ticket_verdict rules_check(const struct rules *rules, size_t count)
 {
     struct msk_ticket_verdict verdict;
-    assert_int_equal(msk_tickets_check(rules->wanted, count, &rules->entry, net_now(rules->net, 1).wall_ms, &verdict),
-                     0);
+    assert_int_equal(
+        msk_tickets_check(rules->wanted, count, &rules->entry, net_now(rules->net, 1).wall_ms, NULL, &verdict), 0);
     return verdict;
 }
 
@@ -106,7 +106,7 @@ static void rules_free(struct rules *rules)
     for (size_t i = 0; i < rules->entry.tickets.count; i++)
         msk_free((void *)rules->tickets[i].ticket.data.data);
     for (int i = 0; i < 2; i++)
-        msk_jwt_validator_free(&rules->validators[i]);
+        msk_validator_free(&rules->validators[i]);
     net_free(rules->net);
     free(rules);
 }
@@ -165,8 +165,8 @@ static void tickets_of_other_classes_do_not_count(void **state)
 
 struct guarded {
     struct net *net;
-    struct msk_jwt_validator validators[2];
-    const struct msk_jwt_validator *wanted[2];
+    struct msk_validator validators[2];
+    const struct msk_validator *wanted[2];
     struct msk_group_config group;
 };
 
@@ -202,7 +202,7 @@ static void guarded_free(struct guarded *guarded)
 {
     net_free(guarded->net);
     for (int i = 0; i < 2; i++)
-        msk_jwt_validator_free(&guarded->validators[i]);
+        msk_validator_free(&guarded->validators[i]);
     free(guarded);
 }
 

@@ -50,15 +50,15 @@ static struct msk_ticket_entry ticket_of(struct vector *vector, const char *clas
     return entry;
 }
 
-static struct msk_jwt_validator validator_of(const char *class_name)
+static struct msk_validator validator_of(const char *class_name)
 {
     char text[300];
-    struct msk_jwt_validator validator;
+    struct msk_validator validator;
     snprintf(text, sizeof text,
              "{\"allow_non_expiring\":true,\"issuers\":[\"%s\"],\"keys\":[{\"alg\":\"HS256\",\"key\":"
              "\"0101010101010101010101010101010101010101010101010101010101010101\"}]}",
              class_name);
-    assert_int_equal(msk_jwt_validator_parse(msk_bytes_of_text(text), &validator, NULL), 0);
+    assert_int_equal(msk_validator_parse(msk_bytes_of_text(text), &validator, NULL), 0);
     return validator;
 }
 
@@ -78,8 +78,8 @@ static void validate_tickets(struct vector *vector)
     const json_t *words = member(vector, vector->input, "validators");
     struct msk_ticket_entry tickets[TICKETS_MAX];
     struct msk_peer_entry entry = {.address = {.peer_id = peer}, .tickets = {tickets, json_array_size(classes)}};
-    struct msk_jwt_validator validators[VALIDATORS_MAX];
-    const struct msk_jwt_validator *order[VALIDATORS_MAX];
+    struct msk_validator validators[VALIDATORS_MAX];
+    const struct msk_validator *order[VALIDATORS_MAX];
     struct msk_ticket_verdict verdict;
     size_t count = json_array_size(words);
     char result[64];
@@ -90,11 +90,11 @@ static void validate_tickets(struct vector *vector)
         validators[i] = validator_of(text_member(vector, json_array_get(words, i), "class"));
         order[i] = &validators[i];
     }
-    assert_int_equal(msk_tickets_check(order, count, &entry, 0, &verdict), 0);
+    assert_int_equal(msk_tickets_check(order, count, &entry, 0, NULL, &verdict), 0);
     result_text(&verdict, count, result);
     expect_text(vector, "result", result);
     for (size_t i = 0; i < count; i++)
-        msk_jwt_validator_free(&validators[i]);
+        msk_validator_free(&validators[i]);
 }
 
 static void combined_validators(void **state)

@@ -177,6 +177,10 @@ static inline void net_do(struct net *net, int number, struct msk_action *action
         if (net->replied)
             net->replied(net, number, action);
         break;
+    case MSK_ACTION_VALIDATE:
+        assert_non_null(net->asked);
+        net->asked(net, number, action);
+        break;
     case MSK_ACTION_DIAL: {
         int to = 0;
         for (size_t i = 0; i < action->dial.addresses.count && !to; i++)

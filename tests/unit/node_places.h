@@ -121,6 +121,7 @@ struct net {
     uint64_t steps, wakeups;
     /* told of replies to callers, and of every event; may be NULL */
     void (*replied)(struct net *net, int place, const struct msk_action *reply);
+    void (*asked)(struct net *net, int place, const struct msk_action *validate); /* a validator's program */
     void (*happened)(struct net *net, int place, const struct msk_event *event);
     void *context;
     double starve; /* probability that memory runs out somewhere within one call of a node */

@@ -21,7 +21,7 @@ struct fixture {
     struct msk_child *child;
     const char *argv[4];
     bool ask_again; /* whenever it was started */
-    int pid, starts, failures, answers;
+    int pid, starts, failures, answers, drops;
     uint64_t last_number, retry_ms;
     char reason[MSK_CHILD_REASON_MAX], said[4096], answer[64];
 };
@@ -45,6 +45,15 @@ static const char *on_answered(void *context, int kind, uint64_t number, const j
     fixture->last_number = number;
     snprintf(fixture->answer, sizeof fixture->answer, "%s", text ? text : "");
     return text && strcmp(text, "wrong") == 0 ? "it said so" : NULL;
+}
+
+static void on_dropped(void *context, int kind, uint64_t number, const char *reason)
+{
+    struct fixture *fixture = context;
+    assert_int_equal(kind, 1);
+    assert_true(number > 0 || fixture->ask_again);
+    assert_true(strlen(reason) > 0);
+    fixture->drops++;
 }
 
 static void on_failed(void *context, const char *reason, uint64_t retry_ms)
@@ -72,6 +81,7 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     fixture = (struct fixture){0};
+    signal(SIGPIPE, SIG_IGN); /* as in a node */
     assert_int_equal(uv_loop_init(&fixture.loop), 0);
     uv_timer_init(&fixture.loop, &fixture.limit);
     uv_timer_start(&fixture.limit, on_limit, PATIENCE_MS, 0);
@@ -98,7 +108,7 @@ static int teardown(void **state)
 
 static void run_program(struct fixture *fixture, const char *script, uint64_t timeout_ms)
 {
-    const struct msk_child_owner owner = {on_started, on_answered, on_failed, on_said, fixture};
+    const struct msk_child_owner owner = {on_started, on_answered, on_dropped, on_failed, on_said, fixture};
     fixture->argv[0] = "/bin/sh";
     fixture->argv[1] = "-c";
     fixture->argv[2] = script;
@@ -126,6 +136,7 @@ static void expect_failure(struct fixture *fixture, const char *script, uint64_t
     assert_int_equal(fixture->retry_ms, MSK_CHILD_RETRY_MIN_MS);
     assert_int_equal(msk_child_pending(fixture->child), 0); /* dropped */
     assert_int_equal(fixture->answers, 0);
+    assert_int_equal(fixture->drops, 1);
 }
 
 /* ---- what is right */
@@ -196,7 +207,7 @@ static void too_much_on_standard_error_is_counted(void **state)
 static void no_program(void **state)
 {
     struct fixture *fixture = *state;
-    const struct msk_child_owner owner = {on_started, on_answered, on_failed, on_said, fixture};
+    const struct msk_child_owner owner = {on_started, on_answered, on_dropped, on_failed, on_said, fixture};
     fixture->argv[0] = "/nowhere/to/be/found";
     fixture->child = msk_child_new(&fixture->children, fixture->argv, PATIENCE_MS, &owner);
     run_until(fixture, &fixture->failures, 2);
