@@ -15,8 +15,7 @@ const struct msk_machine msk_machine_exec = {.name = "exec",
                                              .query = MSK_TYPE(json),
                                              .result = MSK_TYPE(json),
                                              .has_idle = true,
-                                             .idle = {(const uint8_t *)"\4null", 5},
-                                             .forgets = true};
+                                             .idle = {(const uint8_t *)"\4null", 5}};
 
 const struct msk_machine *msk_machine_find(const char *name)
 {

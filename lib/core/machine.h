@@ -35,7 +35,6 @@ struct msk_machine {
                        */
     bool has_idle;    /* `idle` is a command that changes nothing (groups.md 3.11, leader rule 7) */
     struct msk_bytes idle;
-    bool forgets; /* it may lose its state while the group runs (msk_node_machine_lost): snapshots help it then, too */
 
     /* `context` is from the group's configuration. 0, MSK_E_NOMEM or another error. */
     int (*create)(void *context, void **state);

@@ -115,7 +115,7 @@ static void snapshot_when_due(struct msk_runtime *runtime, const struct msk_dige
 {
     struct msk_group_view view;
     const struct msk_machine *machine = msk_node_machine(runtime->node, group);
-    bool is_read_again = msk_disk_is_durable(runtime->disk) || (machine && machine->forgets);
+    bool is_read_again = msk_disk_is_durable(runtime->disk) || (machine && machine->may_be_lost);
     if (!is_read_again || msk_node_group_view(runtime->node, group, &view))
         return;
     uint64_t last = view.raft.snapshot_index, distance = last / SNAPSHOT_SHARE;
