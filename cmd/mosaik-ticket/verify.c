@@ -96,7 +96,7 @@ static int check_by_program(const struct msk_run *run, const struct msk_validato
 {
     const struct options *options = run->options;
     struct msk_ticket ticket = {.class_id = validator->class_id, .data = text};
-    struct msk_ticket_opinion opinion;
+    struct msk_ticket_opinion opinion = {0};
     struct msk_builder memory;
     msk_builder_init(&memory, TICKET_INPUT_MAX);
     int rc = text.len > 0 && text.data[0] == '{' ? msk_ticket_of_text(text, &memory, &ticket, run->err) : 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Validators of class exec: programs that check tickets of a class of their own.
+# shellcheck disable=SC2154 # lib.bash sets root
 load lib
 load cluster
 
