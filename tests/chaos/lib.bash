@@ -1,12 +1,13 @@
 # lib.bash: what scenarios are made of: a group of three behind mosaik-chaos, writers that never rest, and the judgement.
 # tests/chaos/run sources it, then the scenario, and judges. Nodes, proxy and waiting are those of the bats tests.
 #
-#   begin [OPTION...]   ada, bob and cy run with these options, and each of them is given one command after another;
-#                       $leader led then, ${others[@]} did not
-#   works NAME...       until each of them had ROUNDS commands acknowledged that were given after this moment
-#   recovers NAME...    until it had one, within a bound of election timeouts
-#   stuck NAME...       until each of them refused ROUNDS commands, of which none may be acknowledged
+#   begin              ada, bob and cy run, and each of them is given one command after another; $leader leads, ${others[@]} do not
+#   works NAME...      until each of them had ROUNDS commands acknowledged that were given after this moment
+#   recovers NAME...   until each of them had one, within a bound of election timeouts
+#   stuck NAME...      until each of them refused ROUNDS commands, of which none may be acknowledged
 #   mark; loses_bond NAME...   until each of them lost a bond since the mark
+#
+# Before `begin` a scenario may set `links` (rules from the start), FAST (timers), and what is in capitals below.
 #
 # shellcheck shell=bash disable=SC2034,SC2154 # the tests' libraries and the scenarios share variables with this one
 
@@ -17,12 +18,13 @@ tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$tests/bats/chaos.bash"
 
 MEMBERS=("${CHAOS_NODES[@]}")
-ELECTION_TIMEOUT_MS=300 # that of FAST, without its jitter; a scenario with other timers says so
-BOUND=40                # election timeouts that recovery may take: usually it is two to ten
-ROUNDS=20
-PACE_S=0.02   # of a writer, between two commands
-PATIENCE=1s   # of a writer, with one command
 DECLARED=(--members 3)
+DURABLE=                # anything: members keep their logs on disk
+ELECTION_TIMEOUT_MS=300 # that of FAST, without its jitter
+BOUND=40                # election timeouts that recovery may take: usually it is one to five
+ROUNDS=20               # commands of each member, where some are waited for
+PATIENCE=1s             # of a writer, with one command
+PACE_S=0.02             # of a writer, between two
 : "${TIME_FACTOR:=1}"
 
 recoveries=() writers=()
@@ -41,7 +43,7 @@ begin() {
     local name known=()
     start_chaos
     for name in "${MEMBERS[@]}"; do
-        start_behind "$name" --machine lines "${DECLARED[@]}" "${@/#state/$name.state}" "${known[@]}"
+        start_behind "$name" --machine lines "${DECLARED[@]}" ${DURABLE:+--data-dir "$name.state"} "${known[@]}"
         known=(--bootstrap "$(peer_behind ada)")
     done
     leader=$(leader_of "${MEMBERS[@]}")

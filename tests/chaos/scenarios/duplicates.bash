@@ -1,4 +1,5 @@
 # Everything arrives twice, and half of it out of order.
 links='[{"from":"*","to":"*","duplicate":1,"reorder":"0.5:30ms"}]'
-begin --data-dir state
+DURABLE=yes
+begin
 works "${MEMBERS[@]}"

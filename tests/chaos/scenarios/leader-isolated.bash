@@ -1,5 +1,6 @@
 # The leader is cut off: it stops leading, the others go on, and it follows when it is back.
-begin --data-dir state
+DURABLE=yes
+begin
 mosaik-chaos partition "$leader" / "${others[@]}"
 recovers "${others[@]}"
 stuck "$leader"

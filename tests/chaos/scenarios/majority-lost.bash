@@ -1,5 +1,6 @@
 # Nobody reaches anybody: nothing may be acknowledged until it is over.
-begin --data-dir state
+DURABLE=yes
+begin
 mosaik-chaos partition ada / bob / cy
 stuck "${MEMBERS[@]}"
 mosaik-chaos heal
