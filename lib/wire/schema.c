@@ -181,27 +181,6 @@ static const struct msk_type *read_item(struct loader *in, const json_t *list, s
     return type;
 }
 
-static const struct msk_type *read_option(struct loader *in, const char *name, const json_t *json)
-{
-    (void)name;
-    const struct msk_type *element = read_type(in, NULL, json);
-    return element ? built(in, msk_type_option(in->arena, element)) : NULL;
-}
-
-static const struct msk_type *read_seq(struct loader *in, const char *name, const json_t *json)
-{
-    (void)name;
-    const struct msk_type *element = read_type(in, NULL, json);
-    return element ? built(in, msk_type_seq(in->arena, element)) : NULL;
-}
-
-static const struct msk_type *read_set(struct loader *in, const char *name, const json_t *json)
-{
-    (void)name;
-    const struct msk_type *element = read_type(in, NULL, json);
-    return element ? built(in, msk_type_set(in->arena, element)) : NULL;
-}
-
 static const struct msk_type *read_map(struct loader *in, const char *name, const json_t *json)
 {
     (void)name;
@@ -220,13 +199,6 @@ static const struct msk_type *read_array(struct loader *in, const char *name, co
         return fail(in, "expected [type, how many]");
     const struct msk_type *element = read_item(in, json, 0);
     return element ? built(in, msk_type_array(in->arena, element, (size_t)json_integer_value(count))) : NULL;
-}
-
-static const struct msk_type *read_encoded(struct loader *in, const char *name, const json_t *json)
-{
-    (void)name;
-    const struct msk_type *element = read_type(in, NULL, json);
-    return element ? built(in, msk_type_wrapped(in->arena, element)) : NULL;
 }
 
 /* Room for the members that the list in `json` describes. */
@@ -319,15 +291,28 @@ static const struct msk_type *read_enum(struct loader *in, const char *name, con
     return cases ? built(in, msk_type_choice(in->arena, name ? name : "enum", cases, json_array_size(json))) : NULL;
 }
 
+/* A row has either `of`, which makes a type of one other, or `read`. */
 static const struct former {
     const char *word;
-    const struct msk_type *(*read)(struct loader *in, const char *name, const json_t *json);
     bool ends; /* it has values without what it is made of */
+    const struct msk_type *(*of)(struct msk_arena *arena, const struct msk_type *element);
+    const struct msk_type *(*read)(struct loader *in, const char *name, const json_t *json);
 } formers[] = {
-    {"option", read_option, true},  {"seq", read_seq, true},      {"set", read_set, true},
-    {"map", read_map, true},        {"array", read_array, false}, {"tuple", read_tuple, false},
-    {"struct", read_struct, false}, {"enum", read_enum, true},    {"encoded", read_encoded, false},
+    {"option", true, msk_type_option, NULL}, {"seq", true, msk_type_seq, NULL},
+    {"set", true, msk_type_set, NULL},       {"encoded", false, msk_type_wrapped, NULL},
+    {"map", true, NULL, read_map},           {"array", false, NULL, read_array},
+    {"tuple", false, NULL, read_tuple},      {"struct", false, NULL, read_struct},
+    {"enum", true, NULL, read_enum},
 };
+
+static const struct msk_type *apply_former(struct loader *in, const struct former *former, const char *name,
+                                           const json_t *json)
+{
+    if (former->read)
+        return former->read(in, name, json);
+    const struct msk_type *element = read_type(in, NULL, json);
+    return element ? built(in, former->of(in->arena, element)) : NULL;
+}
 
 static const struct msk_type *form(struct loader *in, const char *name, const char *word, const json_t *json)
 {
@@ -337,7 +322,7 @@ static const struct msk_type *form(struct loader *in, const char *name, const ch
             continue;
         size_t before = step(in, ".", word);
         in->ends += former->ends;
-        const struct msk_type *type = former->read(in, name, json);
+        const struct msk_type *type = apply_former(in, former, name, json);
         in->ends -= former->ends;
         step_back(in, before);
         return type;
