@@ -167,6 +167,7 @@ void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bon
         if (member->dial && member->dial->state == MSK_BOND_CONNECTING)
             msk_mesh_dial_drop(mesh, member, MSK_CLOSE_DROPPED, out);
         become_bonded(mesh, now, member, bond, out);
+        msk_member_tickets_bonded(mesh, member);
     } else if (!member->spare) {
         keep_as_spare(mesh, now, member, bond);
     } else {

@@ -122,6 +122,8 @@ bool msk_mesh_tickets_valid(struct msk_mesh *mesh, struct msk_now now, const str
 /* The same for a member's. */
 bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
                               struct msk_actions *out);
+/* The next look at the tickets of a member that has just bonded, which may be due already. */
+void msk_member_tickets_bonded(struct msk_mesh *mesh, const struct msk_member *member);
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);
 /* At every tick: looks at those that are due, and at all when the wall clock was set. */
 void msk_mesh_tickets_due(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out);

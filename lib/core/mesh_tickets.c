@@ -170,6 +170,13 @@ bool msk_member_tickets_valid(struct msk_mesh *mesh, struct msk_now now, struct 
     return msk_mesh_tickets_valid(mesh, now, &member->entry->entry, &member->tickets, out);
 }
 
+/* While it had no bond nobody waited for that time. */
+void msk_member_tickets_bonded(struct msk_mesh *mesh, const struct msk_member *member)
+{
+    if (member->tickets.known && member->tickets.due_ms < mesh->tickets_due_ms)
+        mesh->tickets_due_ms = member->tickets.due_ms;
+}
+
 void msk_mesh_own_tickets(struct msk_mesh *mesh, struct msk_now now, struct msk_actions *out)
 {
     (void)msk_mesh_tickets_valid(mesh, now, &mesh->host->own->signed_entry.entry, &mesh->own_tickets, out);

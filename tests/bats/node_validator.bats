@@ -63,7 +63,7 @@ refused_because() {
 @test "the end of a ticket ends the bond with 30403" {
     validator "$root/docs/examples/guestlist.py" guests
     guest ada open never
-    guest bob sesame "$(($(date +%s) + 4))"
+    guest bob sesame "$(($(date +%s) + 6))"
     start_node ada --ticket ada.ticket "${GUARDED[@]}"
     start_node bob --ticket bob.ticket --bootstrap "$(peer_of ada)" "${GUARDED[@]}"
     await ada 'bonds>=1'

@@ -137,6 +137,20 @@ static void a_handshake_waits_for_the_answer(void **state)
     assert_true(NET_UNTIL(world.net, 1000, bonded()) < 1000); /* by that very handshake */
 }
 
+/* 2 knows until when 1 may stay, and dials; that time passes while 1 still looks at the ticket of 2. */
+static void what_expires_during_the_handshake_is_noticed(void **state)
+{
+    (void)state;
+    start_two();
+    net_run_for(world.net, 5000); /* each knows of the other, and has asked */
+    answer(0, "one", net_now(world.net, 2).wall_ms + 1500);
+    net_run_for(world.net, 1600);
+    answer(0, "two", MSK_TICKET_NEVER);
+    NET_UNTIL(world.net, 3000, bonded());
+    net_run_for(world.net, 3000);
+    assert_false(bonded());
+}
+
 static void who_is_refused_stays_out_and_is_told_why(void **state)
 {
     (void)state;
@@ -260,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nobody_gets_in_before_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_handshake_waits_for_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_expires_during_the_handshake_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_refused_stays_out_and_is_told_why, setup, teardown),
         cmocka_unit_test_setup_teardown(the_expiry_ends_the_bond, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_ticket_does_not_end_the_bond_while_it_is_looked_at, setup, teardown),
