@@ -73,7 +73,7 @@ void msk_raft_bonded(struct msk_raft *raft, struct msk_now now, const struct msk
 void msk_raft_unbonded(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer,
                        struct msk_actions *out);
 
-/* Any frame arrived from this peer: evidence of life for check-quorum (W-10). Cheap. May bring the deadline forward. */
+/* Any frame arrived from this peer: evidence of life (W-1, W-2). Cheap. May bring the deadline forward. */
 void msk_raft_heard(struct msk_raft *raft, struct msk_now now, const struct msk_digest *peer);
 
 /* One message from a bonded peer (groups.md 3.3); from anybody else it is ignored. 0, or MSK_E_PROTOCOL after having

@@ -70,7 +70,7 @@ def search_from(calls, state):
         if place in tried:
             continue
         tried.add(place)
-        candidates, must = [], False
+        candidates = []
         limit = NEVER  # who begins after another one has ended, and is not done, comes later
         for at in range(start, count):
             call = calls[at]
@@ -78,10 +78,9 @@ def search_from(calls, state):
                 break
             if at in early:
                 continue
-            must = must or call.ended != NEVER
             limit = min(limit, call.ended)
             candidates.append(at)
-        if not must and limit == NEVER:
+        if limit == NEVER:
             return None  # what is left may never have happened
         for at in reversed(candidates):
             after = calls[at].apply(state)

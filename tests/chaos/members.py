@@ -1,14 +1,12 @@
 """Members of one group as processes that may be killed, paused and parted at any moment, and callers who talk to them.
 
-Timers are those of cluster.bash. Nothing is waited for by sleeping: readiness comes through --ready-fd, the rest by asking
-the control socket."""
+Timers are those of cluster.bash. Readiness comes through --ready-fd, the rest is asked of the control socket."""
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 FAST = ("--heartbeat-interval 100ms --heartbeat-jitter 20ms --max-missed-heartbeats 6 "
@@ -128,7 +126,7 @@ class Member:
             status = self.ask("status")
             if status and reached(status):
                 return status
-            threading.Event().wait(0.01)
+            time.sleep(0.01)
         raise Trouble(f"{self.name} is not {what} after {LIMIT_S:.0f} s: {json.dumps(status)[:1500]}")
 
     def events(self, *kinds):
@@ -187,7 +185,7 @@ class Group:
             member.start([other for other in self.members if other.process and other is not member])
 
     def settle(self):
-        """Until all are of one mind; returns how much is committed, which is at least what was acknowledged."""
+        """Until all are bonded and follow a leader."""
         for member in self.members:
             member.wait("online with both others", lambda s: s["online"] and len(s["bonds"]) == 2)
 
