@@ -49,7 +49,7 @@ $(BUILD)/%.o: %.c $(BUILD)/deps.mk
 	$(call run,CC,$(CC) $(MSK_CFLAGS) -c -o $@ $<)
 
 # Libraries a room needs from outside; the linker drops what a program does not use.
-LIBS_crypto  = -ljansson $(DEPS_LIBS_CRYPTO)
+LIBS_crypto  = -ljansson -lsodium $(DEPS_LIBS_CRYPTO)
 LIBS_wire    = -ljansson
 LIBS_store   = -lsqlite3
 LIBS_proxy   = -ljansson -lm $(DEPS_LIBS_CRYPTO)

@@ -8,22 +8,18 @@
 #define MSK_SECRET_LEN    32
 #define MSK_SIGNATURE_LEN 64
 
-/* The peer id of a secret: any 32 random bytes are one. 0, MSK_E_NOMEM or MSK_E_CRYPTO. */
+/* The peer id of a secret: any 32 random bytes are one. 0 or MSK_E_CRYPTO. */
 int msk_ed25519_public(const uint8_t secret[MSK_SECRET_LEN], struct msk_digest *peer_id);
 
-/* 0, MSK_E_NOMEM or MSK_E_CRYPTO. */
+/* 0 or MSK_E_CRYPTO. */
 int msk_ed25519_sign(const uint8_t secret[MSK_SECRET_LEN], struct msk_bytes message,
                      uint8_t signature[MSK_SIGNATURE_LEN]);
 
-/* Strict: S must be reduced, neither the key nor R may be of small order. 0, MSK_E_REFUSED, or MSK_E_CRYPTO when
- * the library failed. */
+/* Strict: S must be reduced, neither the key nor R may be of small order. 0 or MSK_E_REFUSED. */
 int msk_ed25519_verify(const struct msk_digest *peer_id, struct msk_bytes message,
                        const uint8_t signature[MSK_SIGNATURE_LEN]);
 
 /* Whether the bytes decode as a point of the curve, of any order, y not necessarily reduced (wire.md 2.1). */
 bool msk_ed25519_is_point(const uint8_t bytes[32]);
-
-/* Whether they decode as one of the eight points of small order. */
-bool msk_ed25519_is_small_order(const uint8_t bytes[32]);
 
 #endif

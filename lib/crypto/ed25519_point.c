@@ -1,8 +1,9 @@
 /* Which 32 bytes are points of edwards25519: -x^2 + y^2 = 1 + d x^2 y^2 over the field of p = 2^255 - 19.
  *
  * The bytes hold y, little-endian, and the sign of x in the top bit. They are a point when x^2 = (y^2 - 1) / (d y^2 +
- * 1) has a root; as the sign never makes or breaks that, it is ignored. OpenSSL offers no such question, and refusing
- * here is what tells "no peer id" from "bad signature". Nothing secret passes through this file. */
+ * 1) has a root; as the sign never makes or breaks that, it is ignored. libsodium knows only points of the main
+ * subgroup, and refusing here is what tells "no peer id" from "bad signature". Nothing secret passes through this
+ * file. */
 #include <string.h>
 
 #include "crypto/ed25519.h"
@@ -139,24 +140,4 @@ bool msk_ed25519_is_point(const uint8_t bytes[32])
     store(euler(multiply(numerator, denominator)), result);
     static const uint8_t zero[31];
     return result[0] <= 1 && memcmp(result + 1, zero, sizeof zero) == 0;
-}
-
-bool msk_ed25519_is_small_order(const uint8_t bytes[32])
-{
-    /* The eight points of small order share five values of y: of order 4, 1, 2, and twice two of order 8. */
-    static const uint8_t values[5][32] = {
-        {0},
-        {1},
-        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-         0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
-        {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-         0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}};
-    uint8_t y[32];
-    store(load(bytes), y);
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (memcmp(y, values[i], sizeof y) == 0)
-            return true;
-    return false;
 }
