@@ -97,8 +97,8 @@ static uint64_t settled_end(const struct msk_raft *raft)
 }
 
 /* What has left memory comes from the disk: one read for a peer at a time. */
-static void read_first(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t first, uint64_t last,
-                       struct msk_actions *out)
+static void read_stored(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t first, uint64_t last,
+                        struct msk_actions *out)
 {
     if (peer->reading)
         return;
@@ -113,7 +113,7 @@ static void serve(struct msk_raft *raft, struct msk_raft_peer *peer, uint64_t fi
 {
     size_t count = (size_t)(last - first + 1);
     if (first <= raft->log.gone) {
-        read_first(raft, peer, first, last, out);
+        read_stored(raft, peer, first, last, out);
         return;
     }
     struct msk_fetched_entry *entries = msk_calloc(count, sizeof *entries);

@@ -9,7 +9,7 @@ import time
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LIMIT_S = 60
-ANSWER_LIMIT_S = 150  # members give up after 120 themselves
+ANSWER_LIMIT_S = 130  # members give up after 120 themselves
 BIN = os.environ.get("MSK_BIN", "build/bin")
 
 
