@@ -14,8 +14,6 @@
 
 #include "base/alloc.h"
 
-extern char **environ;
-
 struct talk {
     pid_t pid;
     int to, from; /* its standard input and output; -1: closed */

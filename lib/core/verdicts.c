@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "crypto/identity.h"
 
 #define LOST_MS (2 * MSK_VALIDATOR_TIMEOUT_MAX_MS) /* no answer takes longer: ask again */
@@ -60,6 +61,7 @@ static struct msk_verdict *add(struct msk_verdicts *verdicts)
         verdicts->items = items;
         verdicts->capacity = capacity;
     }
+    msk_assert(verdicts->items);
     for (size_t i = 0; verdicts->count == MSK_VERDICTS_MAX && i < MSK_VERDICTS_MAX; i++)
         if (!verdicts->items[i].number)
             remove_at(verdicts, i);

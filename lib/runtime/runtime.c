@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,8 @@ static int start(struct msk_runtime *runtime, struct msk_error *err)
 {
     const struct msk_runtime_config *config = runtime->config;
     setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 1);
+    if (config->ready_fd >= 0)
+        fcntl(config->ready_fd, F_SETFD, FD_CLOEXEC); /* programs of the user must not keep it open */
     int rc = uv_loop_init(&runtime->loop);
     if (rc)
         return msk_fail(err, MSK_E_IO, "event loop: %s", uv_strerror(rc));

@@ -3,7 +3,7 @@
 load lib
 load cluster
 
-VOTES=(--machine "exec:$root/docs/examples/votes.py" --machine-id votes)
+VOTES=(--machine "exec:exec $root/docs/examples/votes.py" --machine-id votes)
 
 # scripted TEXT: a machine that is this shell script, with `reply MEMBERS` at hand for the request in $line; sets SCRIPTED.
 scripted() {
@@ -73,6 +73,15 @@ gone() {
     answers $'1\nread at index 5' on ada query '"tea"'
     refuses 1 'the machine does not answer this query' mosaik-node query 7 --control ada.sock
     assert_equal "$(status_of ada '[.config.machine, .committed, .applied] | @json')" "[\"${VOTES[1]}\",5,5]"
+}
+
+@test "exec: a program inherits nothing of the node's but its three pipes" {
+    start_node ada --data-dir data "${VOTES[@]}"
+    await ada is-leader
+    run -0 on ada execute '{"vote":"tea"}' # it runs, and has read its own text
+    run -0 ls -l "/proc/$(program_of ada)/fd"
+    assert_output --regexp ' 2 -> '
+    refute_output --partial "$PWD" # neither data nor sockets, nor what --ready-fd tells
 }
 
 @test "exec: a program in shell adds up numbers" {
