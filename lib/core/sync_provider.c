@@ -13,11 +13,11 @@ static uint64_t batch_size(const struct msk_raft *raft)
     return raft->config.sync_batch_size ? raft->config.sync_batch_size : 2000;
 }
 
-/* Committed entries. With --members a leader also gives those of its log that are not: it may need the very member that
- * lags to commit them, and what it leads with is the group's. */
+/* Committed entries. A leader also gives those of its log that are not: it may need the very member that lags to commit
+ * them, and what it leads with is the group's. */
 static uint64_t offered_end(const struct msk_raft *raft)
 {
-    bool needs_them = raft->role == MSK_ROLE_LEADER && msk_raft_floor(raft) > 0;
+    bool needs_them = raft->role == MSK_ROLE_LEADER && msk_raft_defends(raft);
     return needs_them ? raft->log.count : raft->committed.index;
 }
 

@@ -159,7 +159,12 @@ static void entries_of_earlier_terms_wait_for_one_of_ours(void **state)
     start_all(world);
     give(world, 1, 1, 1);
     give(world, 2, 1, 1);
-    elect(world, 1);
+    timer_of(world, 1);
+    deliver_between(world, 1, 2);
+    deliver_between(world, 2, 1);
+    lose(world, 1, 3); /* and so cannot fetch what it lacks */
+    expect_role(world, 1, MSK_ROLE_LEADER, 2);
+    forget(world);
     ack(world, 2, MSK_VOTE_GRANTED, 1);
     ack(world, 3, MSK_VOTE_GRANTED, 0);
     expect(world, "");

@@ -169,16 +169,16 @@ static void fetching(void **state)
 }
 
 /* With --members its leader may need just the one that lags. */
-static void a_leader_of_declared_members_gives_all_it_has(void **state)
+static void a_leader_gives_all_it_has(void **state)
 {
     (void)state;
     for (uint32_t members = 0; members <= 3; members += 3) {
         struct world *world = provider(members, false);
         raft_of(world, 1)->role = MSK_ROLE_LEADER;
         ask(world, MSK_SYNC_AVAILABILITY_REQUEST, 0, 0);
-        expect_said(world, 1, 2, members ? "available 0..5" : "available 0..3");
+        expect_said(world, 1, 2, "available 0..5");
         ask(world, MSK_SYNC_FETCH_ENTRIES_REQUEST, 4, 5);
-        expect_said(world, 1, 2, members ? "gives 4..5 (2)" : "");
+        expect_said(world, 1, 2, "gives 4..5 (2)");
         world_free(world);
     }
 }
@@ -730,28 +730,30 @@ static void late_joiners(void **state)
 }
 
 /* W-14, the chaos line: an uncommitted entry of a dead leader does not keep a late one waiting. */
-static void with_members_an_uncommitted_entry_is_no_obstacle(void **state)
+static void an_uncommitted_entry_is_no_obstacle(void **state)
 {
     (void)state;
-    struct world *world = world_new(3, 3);
-    begin_in_term(world, 1);
-    start(world, 1);
-    start(world, 2);
-    bond(world, 1, 2);
-    give(world, 1, 1, 5);
-    give(world, 2, 1, 5);
-    elect(world, 1); /* nothing is committed, and nobody has a new command */
-    crash(world, 2);
-    unbond_from_all(world, 2);
-    start(world, 3);
-    bond(world, 1, 3);
-    run(world, 3000);
-    assert_true(raft_of(world, 3)->online);
-    assert_int_equal(raft_of(world, 3)->log.count, 5);
-    propose(world, 1); /* the two are a majority of three */
-    deliver(world);
-    assert_int_equal(raft_of(world, 3)->committed.index, 6);
-    world_free(world);
+    for (uint32_t members = 0; members <= 3; members += 3) {
+        struct world *world = world_new(3, members);
+        begin_in_term(world, 1);
+        start(world, 1);
+        start(world, 2);
+        bond(world, 1, 2);
+        give(world, 1, 1, 5);
+        give(world, 2, 1, 5);
+        elect(world, 1); /* nothing is committed, and nobody has a new command */
+        crash(world, 2);
+        unbond_from_all(world, 2);
+        start(world, 3);
+        bond(world, 1, 3);
+        run(world, 3000);
+        assert_true(raft_of(world, 3)->online);
+        assert_int_equal(raft_of(world, 3)->log.count, 5);
+        propose(world, 1); /* the two are a majority of three */
+        deliver(world);
+        assert_int_equal(raft_of(world, 3)->committed.index, 6);
+        world_free(world);
+    }
 }
 
 /* W-4 under the reference's rules: the session keeps what differs. */
@@ -782,7 +784,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_committed_is_available),
         cmocka_unit_test(fetching),
-        cmocka_unit_test(a_leader_of_declared_members_gives_all_it_has),
+        cmocka_unit_test(a_leader_gives_all_it_has),
         cmocka_unit_test(new_commits_are_offered_to_who_asked),
         cmocka_unit_test(long_entries_come_in_several_answers),
         cmocka_unit_test(it_asks_everybody_and_fetches_from_the_leader_last),
@@ -807,7 +809,7 @@ int main(void)
         cmocka_unit_test(a_fork_is_resynced),
         cmocka_unit_test(after_a_fork_only_the_leader_is_asked),
         cmocka_unit_test(late_joiners),
-        cmocka_unit_test(with_members_an_uncommitted_entry_is_no_obstacle),
+        cmocka_unit_test(an_uncommitted_entry_is_no_obstacle),
         cmocka_unit_test(the_reference_keeps_a_divergent_tail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
