@@ -1,7 +1,9 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Builds mosaik-peer in a per-user cache and prints the path of the program.
 # Exit status 77 when there is no cargo to build with.
 set -euo pipefail
+
+KEPT_DAYS=30 # programs of earlier sources
 
 peer=$(cd "$(dirname "${BASH_SOURCE[0]}")/peer" && pwd)
 
@@ -11,16 +13,30 @@ if ! command -v cargo >/dev/null; then
     exit 77
 fi
 
-# Another lock file or compiler gets a directory of its own, so that builds of
-# two checkouts do not undo each other.
+# Another lock file or compiler gets a directory of its own. The program is kept under the hash of its sources, so that
+# checkouts that build at the same time do not get each other's.
 key=$({ cat "$peer/Cargo.lock"; rustc -vV; } | sha256sum | cut -c1-16)
+sources=$(find "$peer" -type f -not -path '*/target/*' -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mosaik-c/rust-peer-$key
-mkdir -p "$cache"
+program=$cache/peers/$sources/mosaik-peer
 
-quiet=--quiet
-if [ ! -e "$cache/release/mosaik-peer" ]; then
-    echo "build.sh: first build of the Rust peer in $cache: some minutes" >&2
-    quiet=
+build() {
+    local quiet=--quiet
+    if [[ ! -e $cache/release ]]; then
+        echo "build.sh: first build of the Rust peer in $cache: some minutes" >&2
+        quiet=
+    fi
+    cargo build $quiet --locked --release --manifest-path "$peer/Cargo.toml" --target-dir "$cache" >&2
+    mkdir -p "${program%/*}"
+    cp "$cache/release/mosaik-peer" "$program.new"
+    mv "$program.new" "$program"
+    find "$cache/peers" -mindepth 1 -maxdepth 1 -mtime +"$KEPT_DAYS" -exec rm -r {} +
+}
+
+if [[ ! -e $program ]]; then
+    mkdir -p "$cache"
+    exec 9>"$cache/lock"
+    flock 9
+    [[ -e $program ]] || build
 fi
-cargo build $quiet --locked --release --manifest-path "$peer/Cargo.toml" --target-dir "$cache" >&2
-echo "$cache/release/mosaik-peer"
+echo "$program"
