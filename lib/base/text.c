@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -132,6 +134,20 @@ static const uint8_t base64url_values[256] = {
 };
 /* clang-format on */
 
+/* One more than the value of `count` digits at `text`, put together; 0 if one of them is none. */
+static inline uint32_t take_digits(const char *text, size_t count)
+{
+    uint32_t bits = 0;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < count; i++) {
+        uint32_t value = base64url_values[(uint8_t)text[i]];
+        if (value == 0)
+            return 0;
+        bits = bits << 6 | (value - 1);
+    }
+    return bits + 1;
+}
+
 int msk_base64url_decode(const char *text, size_t text_len, struct msk_builder *out)
 {
     size_t end = text_len;
@@ -139,23 +155,27 @@ int msk_base64url_decode(const char *text, size_t text_len, struct msk_builder *
         end--;
     if (end % 4 == 1 || (end != text_len && text_len % 4 != 0))
         return MSK_E_INVALID;
-    unsigned held = 0, count = 0;
     uint8_t *place = msk_builder_reserve(out, end / 4 * 3 + end % 4 * 6 / 8);
     if (!place)
         return out->error;
-    for (size_t i = 0; i < end; i++) {
-        unsigned value = base64url_values[(uint8_t)text[i]];
-        if (value == 0)
+    for (; end >= 4; end -= 4, text += 4) {
+        uint32_t bits = take_digits(text, 4);
+        if (bits-- == 0)
             return MSK_E_INVALID;
-        held = held << 6 | (value - 1);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            *place++ = (uint8_t)(held >> count);
-            held &= (1u << count) - 1;
-        }
+        *place++ = (uint8_t)(bits >> 16);
+        *place++ = (uint8_t)(bits >> 8);
+        *place++ = (uint8_t)bits;
     }
-    return held ? MSK_E_INVALID : 0;
+    if (end == 0)
+        return 0;
+    uint32_t bits = take_digits(text, end);
+    if (bits-- == 0)
+        return MSK_E_INVALID;
+    unsigned spare = end == 3 ? 2 : 4; /* bits behind the last whole byte must be zero */
+    if (end == 3)
+        *place++ = (uint8_t)(bits >> 10);
+    *place = (uint8_t)(bits >> spare);
+    return bits & ((1u << spare) - 1) ? MSK_E_INVALID : 0;
 }
 
 /* Length of the well-formed sequence at `p`, or 0. */
@@ -178,11 +198,19 @@ static size_t utf8_sequence(const uint8_t *p, size_t left)
     return len;
 }
 
+/* Whether all of eight bytes are below 0x80, as most text is. */
+static bool is_ascii(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return (word & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool msk_utf8_valid(struct msk_bytes in, size_t *offset)
 {
     size_t at = 0;
     while (at < in.len) {
-        size_t len = in.data[at] < 0x80 ? 1 : utf8_sequence(in.data + at, in.len - at);
+        size_t len = in.len - at >= 8 && is_ascii(in.data + at) ? 8 : utf8_sequence(in.data + at, in.len - at);
         if (len == 0)
             break;
         at += len;

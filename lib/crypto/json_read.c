@@ -35,7 +35,7 @@ static uint8_t peek(const struct reader *in)
 
 static void skip_space(struct reader *in)
 {
-    while (peek(in) && strchr(" \t\r\n", peek(in)))
+    for (uint8_t c = peek(in); c == ' ' || c == '\t' || c == '\r' || c == '\n'; c = peek(in))
         in->at++;
 }
 
@@ -219,44 +219,50 @@ static bool take_escape(struct reader *in, uint32_t *scalar)
     return true;
 }
 
-/* How many bytes up to `end` stand for themselves. */
-static size_t plain_length(const struct reader *in, size_t end)
+/* How many bytes from here on stand for themselves. */
+static size_t plain_length(const struct reader *in)
 {
     size_t at = in->at;
-    while (at < end && in->text.data[at] >= 0x20 && in->text.data[at] != '\\')
+    while (at < in->text.len && in->text.data[at] >= 0x20 && in->text.data[at] != '\\' && in->text.data[at] != '"')
         at++;
     return at - in->at;
 }
 
-/* From behind the opening quote. Escapes are never shorter than what they stand for, so the text fits its own length.
- */
-static int read_text(struct reader *in, struct msk_bytes *out)
+/* Room for a text that ends with the next quote that is not escaped: escapes are never shorter than what they stand
+ * for. */
+static int room_for_text(struct reader *in, uint8_t **room)
 {
-    size_t start = in->at, end = start;
+    size_t end = in->at + plain_length(in);
     while (end < in->text.len && in->text.data[end] != '"')
         end += in->text.data[end] == '\\' ? 2 : 1;
     if (end >= in->text.len)
         return refuse(in, "text without end");
-    uint8_t *bytes = msk_arena_alloc(in->arena, end - start + 1, 1);
+    *room = msk_arena_alloc(in->arena, end - in->at + 1, 1);
+    return *room ? 0 : no_memory(in);
+}
+
+/* From behind the opening quote. */
+static int read_text(struct reader *in, struct msk_bytes *out)
+{
+    uint8_t *bytes;
     size_t len = 0;
-    if (!bytes)
-        return no_memory(in);
-    while (peek(in) != '"') {
+    int rc = room_for_text(in, &bytes);
+    if (rc < 0)
+        return rc;
+    for (;;) {
         uint32_t scalar;
-        if (peek(in) < 0x20)
+        size_t plain = plain_length(in);
+        memcpy(bytes + len, in->text.data + in->at, plain);
+        len += plain;
+        in->at += plain;
+        if (take(in, '"'))
+            break;
+        if (!take(in, '\\'))
             return refuse(in, "control character in text");
-        if (!take(in, '\\')) {
-            size_t plain = plain_length(in, end);
-            memcpy(bytes + len, in->text.data + in->at, plain);
-            len += plain;
-            in->at += plain;
-            continue;
-        }
         if (!take_escape(in, &scalar))
             return refuse(in, "bad escape");
         len += put_utf8(bytes + len, scalar);
     }
-    in->at++;
     *out = MSK_BYTES(bytes, len);
     return 0;
 }
@@ -384,6 +390,8 @@ static int read_value(struct reader *in, struct msk_json *out)
         out->kind = MSK_JSON_TEXT;
         return read_text(in, &out->text);
     }
+    if (peek(in) == '-' || (peek(in) >= '0' && peek(in) <= '9'))
+        return read_number(in, out);
     if (take_word(in, "null")) {
         out->kind = MSK_JSON_NULL;
         return 0;
@@ -394,8 +402,6 @@ static int read_value(struct reader *in, struct msk_json *out)
         out->truth = truth;
         return 0;
     }
-    if (peek(in) == '-' || (peek(in) >= '0' && peek(in) <= '9'))
-        return read_number(in, out);
     return refuse(in, "expected a value");
 }
 
