@@ -5,6 +5,9 @@
  * - Handshake lists (W-33): HandshakeStart to a peer that never proved the key in this run carries an empty list, since
  *   it is sent before the peer proves anything; once it has, the same entries follow as BondFormed. HandshakeEnd, sent
  *   after the proof was checked, always carries the full list. So both sides learn at once whom the other knows.
+ * - The signatures in a handshake list are looked at last, when network, group, tickets and proof have been found
+ *   right: a stranger's list costs nothing. So a bad signature (400, check 4a) decides where nothing else is wrong.
+ *   Entries that the catalog has already are not checked, nor is their content used.
  * - Entries from lists and BondFormed are offered to the catalog under its rules, so that their owners need not be
  *   answered with 401 when they dial first.
  * - A peer known only through others is synced with before it is dialled: it would answer 401 otherwise.
@@ -30,6 +33,9 @@
 #define MSK_REBUFFS_MAX        6       /* reachable, but no member: then quarantine (W-33) */
 #define MSK_QUARANTINE_MS      600000
 #define MSK_QUARANTINE_LIFT_MS 15000 /* a restarted peer leaves quarantine, but not more often than this */
+
+/* Entries of one handshake list that count: so many signatures it may cost, at some 0.1 ms each. */
+#define MSK_LIST_MAX MSK_MEMBERS_MAX
 
 /* What a mesh tells its group. */
 struct msk_mesh_events {
@@ -74,10 +80,11 @@ void msk_mesh_own_changed(struct msk_mesh *mesh, struct msk_now now, bool conten
 void msk_mesh_close(struct msk_mesh *mesh, struct msk_now now, bool depart, struct msk_actions *out);
 
 /* An accepted connection said HandshakeStart for this group: checks 7 to 12 of groups.md 2.4. `entry` is the remote's
- * in the catalog. The link becomes the mesh's or is closed; or false: a program has still to look at the peer's
- * tickets, and the same is to be asked again after msk_mesh_tickets_settle. */
+ * in the catalog; `start` was decoded unchecked, and its list gets another order. The link becomes the mesh's or is
+ * closed; or false: a program has still to look at the peer's tickets, and the same is to be asked again after
+ * msk_mesh_tickets_settle. */
 bool msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
-                     const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
+                     const struct msk_signed_peer_entry *entry, struct msk_handshake_start *start,
                      struct msk_actions *out);
 
 /* ---- its links */

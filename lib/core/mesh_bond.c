@@ -25,30 +25,6 @@ struct msk_bond *msk_mesh_new_bond(struct msk_mesh *mesh, struct msk_member *mem
     return bond;
 }
 
-/* ---- lists */
-
-int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out)
-{
-    *out = (struct msk_signed_peer_entry_seq){0};
-    out->items = msk_calloc(mesh->bond_count, sizeof *out->items);
-    if (!out->items)
-        return MSK_E_NOMEM;
-    for (size_t i = 0; i < mesh->member_count; i++)
-        if (mesh->members[i]->bond && mesh->members[i] != except)
-            out->items[out->count++] = *mesh->members[i]->entry;
-    return 0;
-}
-
-void msk_mesh_listed(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry_seq *entries,
-                     enum msk_entry_source source, struct msk_actions *out)
-{
-    const char *trigger = source == MSK_SOURCE_FORMED ? "bond_formed" : "handshake_list";
-    for (size_t i = 0; i < entries->count && i < MSK_MEMBERS_MAX; i++) {
-        mesh->host->learn(mesh->host->node, now, &entries->items[i], source, MSK_TURN_BY_ID, out);
-        msk_mesh_consider(mesh, now, &entries->items[i], MSK_TURN_BY_ID, trigger, out);
-    }
-}
-
 /* ---- one of two connections (groups.md 2.6) */
 
 static const char *direction(const struct msk_bond *bond)
@@ -116,15 +92,6 @@ void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct
 
 /* ---- beginning */
 
-static void tell_others(struct msk_mesh *mesh, const struct msk_member *member, struct msk_actions *out)
-{
-    for (size_t i = 0; i < mesh->member_count; i++) {
-        struct msk_member *other = mesh->members[i];
-        if (other != member && other->bond)
-            msk_bond_send_entry(other->bond, MSK_BOND_FORMED, member->entry, out);
-    }
-}
-
 static void report_formed(const struct msk_mesh *mesh, struct msk_now now, const struct msk_member *member,
                           struct msk_actions *out)
 {
@@ -150,7 +117,7 @@ static void become_bonded(struct msk_mesh *mesh, struct msk_now now, struct msk_
     mesh->bond_count++;
     msk_catalog_set_standing(mesh->host->catalog, &member->peer, MSK_STANDING_MEMBER);
     report_formed(mesh, now, member, out);
-    tell_others(mesh, member, out);
+    msk_mesh_tell_others(mesh, member, out);
     msk_mesh_pairs_changed(mesh, now);
     mesh->events.bonded(mesh->events.group, now, &member->peer, out);
     /* Members of the reference dial again when any entry changes: what we got back, others may be missing still. */
@@ -209,44 +176,66 @@ static void reject(struct msk_mesh *mesh, struct msk_link *link, uint64_t code, 
     msk_host_close(mesh->host, link, code, false, out);
 }
 
+/* A dialler that said HandshakeStart. */
+struct caller {
+    struct msk_member *member; /* NULL: not taken for one; it costs us nothing lasting before it has proved the key */
+    const struct msk_signed_peer_entry *entry;
+    struct msk_handshake_start *start;
+    struct msk_bond *bond;
+    struct msk_ticket_watch tickets;
+    struct msk_signed_peer_entry_seq news; /* of its list */
+    const char *check;                     /* under way, or the one that failed */
+};
+
 #define EXAMINE_LATER UINT64_MAX
 
-/* Checks 7 to 9: 0, EXAMINE_LATER, or the code to close with and the number of the check. `member` is NULL for a peer
- * that we did not take for one: it costs us nothing lasting before it has proved the key. */
-static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
-                        const struct msk_signed_peer_entry *entry, const struct msk_bond *bond,
-                        const struct msk_handshake_start *start, struct msk_ticket_watch *tickets, const char **check,
-                        struct msk_actions *out)
+/* Checks 7 to 9: 0, EXAMINE_LATER, or the code to close with. */
+static uint64_t examine(struct msk_mesh *mesh, struct msk_now now, struct caller *caller, struct msk_actions *out)
 {
-    *check = "7";
-    if (!has_room(member, now) && !has_restarted(member, entry))
+    caller->check = "7";
+    if (!has_room(caller->member, now) && !has_restarted(caller->member, caller->entry))
         return MSK_CLOSE_ALREADY_BONDED;
-    *check = "9";
-    bool proven = msk_bond_check_proof(bond, &mesh->config.bond, &start->proof) == 0;
+    caller->check = "9";
+    bool proven = msk_bond_check_proof(caller->bond, &mesh->config.bond, &caller->start->proof) == 0;
     if (!proven && msk_mesh_asks_programs(mesh)) /* no program works for strangers */
         return MSK_CLOSE_INVALID_PROOF;
-    *check = "8";
-    bool allowed = msk_mesh_tickets_valid(mesh, now, &entry->entry, tickets, out);
-    if (tickets->pending)
+    caller->check = "8";
+    bool allowed = msk_mesh_tickets_valid(mesh, now, &caller->entry->entry, &caller->tickets, out);
+    if (caller->tickets.pending)
         return EXAMINE_LATER;
     if (!allowed)
         return MSK_CLOSE_NOT_ALLOWED;
-    *check = "9";
+    caller->check = "9";
     return proven ? 0 : MSK_CLOSE_INVALID_PROOF;
 }
 
+/* What was put off of check 4a (mesh.h). 0, or the code to close with. */
+static uint64_t examine_list(struct msk_mesh *mesh, struct msk_now now, struct caller *caller, struct msk_actions *out)
+{
+    struct msk_error err = {0};
+    const struct msk_digest *peer = &caller->bond->link->info.peer;
+    int error = msk_mesh_check_list(mesh, now, peer, &caller->start->bonds, &caller->news, &err, out);
+    caller->check = "4a";
+    if (error == MSK_E_NOMEM)
+        return MSK_CLOSE_UNEXPECTED_CLOSE;
+    if (error < 0)
+        MSK_EMIT(out, &mesh->config.bond.group_id, PROTOCOL_VIOLATION, MSK_F_DIGEST("peer", peer),
+                 MSK_F_TEXT("detail", err.text));
+    return error < 0 ? MSK_CLOSE_PROTOCOL_VIOLATION : 0;
+}
+
 /* Steps 10 to 12. */
-static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_bond *bond,
-                    const struct msk_handshake_start *start, struct msk_actions *out)
+static void welcome(struct msk_mesh *mesh, struct msk_now now, const struct caller *caller, struct msk_actions *out)
 {
     struct msk_signed_peer_entry_seq bonds;
-    struct msk_link *link = bond->link;
+    struct msk_member *member = caller->member;
+    struct msk_link *link = caller->bond->link;
     int error = msk_mesh_list(mesh, member, &bonds);
     if (error == 0)
-        error = msk_bond_send_end(bond, &mesh->config.bond, &bonds, out);
+        error = msk_bond_send_end(caller->bond, &mesh->config.bond, &bonds, out);
     msk_free(bonds.items);
     if (error < 0) {
-        msk_free(bond);
+        msk_free(caller->bond);
         reject(mesh, link, MSK_CLOSE_UNEXPECTED_CLOSE, "10", msk_error_sentence(error), out);
         return;
     }
@@ -254,41 +243,49 @@ static void welcome(struct msk_mesh *mesh, struct msk_now now, struct msk_member
         msk_mesh_end(mesh, now, member, MSK_CLOSE_TIMEOUT, false, out);
     link->owner = MSK_OWNER_GROUP;
     link->object = mesh->events.group;
-    msk_mesh_complete(mesh, now, bond, out);
-    msk_member_list(member, &start->bonds);
-    msk_mesh_listed(mesh, now, &start->bonds, MSK_SOURCE_HANDSHAKE, out);
+    msk_mesh_complete(mesh, now, caller->bond, out);
+    msk_mesh_take_list(mesh, now, member, &caller->start->bonds, &caller->news, out);
+}
+
+/* With what may have been found out about its tickets. */
+static void turn_away(struct msk_mesh *mesh, struct msk_now now, const struct caller *caller, struct msk_link *link,
+                      uint64_t code, struct msk_actions *out)
+{
+    char fault[MSK_TICKET_FAULT_SIZE];
+    bool refused = code == MSK_CLOSE_NOT_ALLOWED;
+    msk_free(caller->bond);
+    reject(mesh, link, code, caller->check, refused ? msk_ticket_fault(&caller->tickets, "it", fault) : NULL, out);
+    if (refused && caller->member)
+        msk_member_ask_ticket(caller->member, now);
 }
 
 bool msk_mesh_accept(struct msk_mesh *mesh, struct msk_now now, struct msk_link *link,
-                     const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
+                     const struct msk_signed_peer_entry *entry, struct msk_handshake_start *start,
                      struct msk_actions *out)
 {
-    const char *check = "7";
-    struct msk_member *member = msk_member_find(mesh, &link->info.peer);
-    struct msk_ticket_watch tickets = member ? member->tickets : (struct msk_ticket_watch){0};
-    struct msk_bond *bond = msk_mesh_new_bond(mesh, member, link, now);
-    uint64_t code =
-        bond ? examine(mesh, now, member, entry, bond, start, &tickets, &check, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
+    struct caller caller = {
+        .member = msk_member_find(mesh, &link->info.peer), .entry = entry, .start = start, .check = "7"};
+    caller.bond = msk_mesh_new_bond(mesh, caller.member, link, now);
+    if (caller.member)
+        caller.tickets = caller.member->tickets;
+    uint64_t code = caller.bond ? examine(mesh, now, &caller, out) : MSK_CLOSE_UNEXPECTED_CLOSE;
     if (code == EXAMINE_LATER) {
-        msk_free(bond);
+        msk_free(caller.bond);
         return false;
     }
+    if (code == 0)
+        code = examine_list(mesh, now, &caller, out);
     if (code == 0) {
-        bond->peer = member = msk_member_of(mesh, entry, true);
-        code = member ? 0 : MSK_CLOSE_UNEXPECTED_CLOSE;
+        caller.check = "10";
+        caller.bond->peer = caller.member = msk_member_of(mesh, entry, true);
+        code = caller.member ? 0 : MSK_CLOSE_UNEXPECTED_CLOSE;
     }
-    if (member)
-        member->tickets = tickets;
-    if (code) {
-        char fault[MSK_TICKET_FAULT_SIZE];
-        msk_free(bond);
-        reject(mesh, link, code, check, code == MSK_CLOSE_NOT_ALLOWED ? msk_ticket_fault(&tickets, "it", fault) : NULL,
-               out);
-        if (code == MSK_CLOSE_NOT_ALLOWED && member)
-            msk_member_ask_ticket(member, now);
-        return true;
-    }
-    welcome(mesh, now, member, bond, start, out);
+    if (caller.member)
+        caller.member->tickets = caller.tickets;
+    if (code)
+        turn_away(mesh, now, &caller, link, code, out);
+    else
+        welcome(mesh, now, &caller, out);
     return true;
 }
 
@@ -310,14 +307,6 @@ static void violation(struct msk_mesh *mesh, struct msk_now now, struct msk_bond
         msk_mesh_end(mesh, now, member, MSK_CLOSE_PROTOCOL_VIOLATION, false, out);
 }
 
-/* What HandshakeStart did not say to a peer that had proved nothing yet: whom we are bonded with (mesh.h). */
-static void tell_bonds(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out)
-{
-    for (size_t i = 0; member->bond && i < mesh->member_count; i++)
-        if (mesh->members[i]->bond && mesh->members[i] != member)
-            msk_bond_send_entry(member->bond, MSK_BOND_FORMED, mesh->members[i]->entry, out);
-}
-
 /* Memory running out is our own fault, not the peer's. */
 static void undecodable(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
                         int error, const char *detail, struct msk_actions *out)
@@ -330,12 +319,19 @@ static void undecodable(struct msk_mesh *mesh, struct msk_now now, struct msk_bo
         msk_mesh_end(mesh, now, bond->peer, MSK_CLOSE_UNEXPECTED_CLOSE, false, out);
 }
 
-static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond,
-                        const struct msk_handshake_end *end, struct msk_actions *out)
+static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_bytes frame,
+                        struct msk_handshake_end *end, struct msk_actions *out)
 {
+    struct msk_signed_peer_entry_seq news;
+    struct msk_error err = {0};
     struct msk_member *member = bond->peer;
     if (msk_bond_check_proof(bond, &mesh->config.bond, &end->proof) < 0) {
         msk_mesh_dial_over(mesh, now, member, MSK_CLOSED_LOCAL, MSK_CLOSE_INVALID_PROOF, "wrong proof", out);
+        return;
+    }
+    int error = msk_mesh_check_list(mesh, now, &member->peer, &end->bonds, &news, &err, out);
+    if (error < 0) {
+        undecodable(mesh, now, bond, frame, error, err.text, out);
         return;
     }
     member->dial = NULL;
@@ -343,9 +339,8 @@ static void receive_end(struct msk_mesh *mesh, struct msk_now now, struct msk_bo
     bool list_withheld = !member->proven;
     msk_mesh_complete(mesh, now, bond, out);
     if (list_withheld)
-        tell_bonds(mesh, member, out);
-    msk_member_list(member, &end->bonds);
-    msk_mesh_listed(mesh, now, &end->bonds, MSK_SOURCE_HANDSHAKE, out);
+        msk_mesh_tell_bonds(mesh, member, out);
+    msk_mesh_take_list(mesh, now, member, &end->bonds, &news, out);
 }
 
 /* groups.md 2.9. Only the peer's own entry counts (W-17). */
@@ -388,9 +383,7 @@ static void receive(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *
     case MSK_BOND_FORMED:
         msk_member_linked(member, &message->entry.entry.address.peer_id);
         msk_mesh_pairs_changed(mesh, now);
-        msk_mesh_listed(mesh, now,
-                        &(struct msk_signed_peer_entry_seq){(struct msk_signed_peer_entry *)&message->entry, 1},
-                        MSK_SOURCE_FORMED, out);
+        msk_mesh_hear_of(mesh, now, &message->entry, MSK_SOURCE_FORMED, out);
         break;
     case MSK_BOND_RAFT:
         if (mesh->events.raft(mesh->events.group, now, &member->peer, &message->raft, out) < 0)
@@ -411,11 +404,12 @@ void msk_mesh_frame(struct msk_mesh *mesh, struct msk_now now, struct msk_link *
     struct msk_arena arena;
     struct msk_error err = {0};
     msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
-    int error = msk_decode(greeting ? MSK_TYPE(handshake_end) : MSK_TYPE(bond_message), frame, &arena, &decoded, &err);
+    int error = greeting ? msk_decode_unchecked(MSK_TYPE(handshake_end), frame, &arena, &decoded, &err)
+                         : msk_decode(MSK_TYPE(bond_message), frame, &arena, &decoded, &err);
     if (error < 0) {
         undecodable(mesh, now, bond, frame, error, err.text, out);
     } else if (greeting) {
-        receive_end(mesh, now, bond, &decoded.end, out);
+        receive_end(mesh, now, bond, frame, &decoded.end, out);
     } else {
         msk_bond_heard(bond, now, &mesh->config.bond, &mesh->random, frame.len);
         mesh->events.heard(mesh->events.group, now, &link->info.peer);

@@ -99,11 +99,6 @@ uint64_t msk_member_redial(struct msk_mesh *mesh, struct msk_now now, struct msk
 /* ---- bonds (mesh_bond.c) */
 struct msk_bond *msk_mesh_new_bond(struct msk_mesh *mesh, struct msk_member *member, struct msk_link *link,
                                    struct msk_now now);
-/* The entries for a handshake list: all bonded members but `except`. Free `out->items`. 0 or MSK_E_NOMEM. */
-int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out);
-/* Entries out of a handshake list or BondFormed. */
-void msk_mesh_listed(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry_seq *entries,
-                     enum msk_entry_source source, struct msk_actions *out);
 /* The handshake of a bond is over: it becomes the member's bond, its spare, or is closed. */
 void msk_mesh_complete(struct msk_mesh *mesh, struct msk_now now, struct msk_bond *bond, struct msk_actions *out);
 void msk_mesh_spare_due(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out);
@@ -113,6 +108,27 @@ void msk_mesh_end(struct msk_mesh *mesh, struct msk_now now, struct msk_member *
 
 /* The peer said that it leaves: the same with 102. */
 void msk_mesh_departed(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member, struct msk_actions *out);
+
+/* ---- what members tell of third ones (mesh_lists.c) */
+/* The entries for a handshake list: all bonded members but `except`. Free `out->items`. 0 or MSK_E_NOMEM. */
+int msk_mesh_list(const struct msk_mesh *mesh, const struct msk_member *except, struct msk_signed_peer_entry_seq *out);
+/* A member has bonded: the others hear of it. */
+void msk_mesh_tell_others(struct msk_mesh *mesh, const struct msk_member *member, struct msk_actions *out);
+/* What HandshakeStart did not say to a peer that had proved nothing yet: whom we are bonded with (mesh.h). */
+void msk_mesh_tell_bonds(struct msk_mesh *mesh, struct msk_member *member, struct msk_actions *out);
+/* Check the handshake list of `from`, which has proved the key, and cut it to MSK_LIST_MAX; it was decoded unchecked.
+ * Its order changes: `news` is then the beginning of it, the entries of which a signature was needed and holds. 0, or
+ * the errors of msk_check with the way to the place in `err`. */
+int msk_mesh_check_list(const struct msk_mesh *mesh, struct msk_now now, const struct msk_digest *from,
+                        struct msk_signed_peer_entry_seq *list, struct msk_signed_peer_entry_seq *news,
+                        struct msk_error *err, struct msk_actions *out);
+/* A list so checked, of a member with a bond. */
+void msk_mesh_take_list(struct msk_mesh *mesh, struct msk_now now, struct msk_member *member,
+                        const struct msk_signed_peer_entry_seq *list, const struct msk_signed_peer_entry_seq *news,
+                        struct msk_actions *out);
+/* One entry, checked, out of a list or BondFormed. */
+void msk_mesh_hear_of(struct msk_mesh *mesh, struct msk_now now, const struct msk_signed_peer_entry *entry,
+                      enum msk_entry_source source, struct msk_actions *out);
 
 /* ---- tickets (mesh_tickets.c) */
 /* Check an entry, and bring what was remembered of its tickets up to date. */

@@ -48,7 +48,7 @@ static void reject(struct msk_node *node, struct msk_link *link, uint64_t code, 
 
 /* Checks 5 and 6, then the group's own. False: later. */
 static bool find_group(struct msk_node *node, struct msk_now now, struct msk_link *link,
-                       const struct msk_signed_peer_entry *entry, const struct msk_handshake_start *start,
+                       const struct msk_signed_peer_entry *entry, struct msk_handshake_start *start,
                        struct msk_actions *out)
 {
     if (!msk_digest_equal(&start->network_id, &node->catalog.network_id)) {
@@ -81,7 +81,7 @@ static bool take_start(struct msk_node *node, struct msk_now now, struct msk_lin
     struct msk_error err = {0};
     bool done = true;
     msk_arena_init(&arena, MSK_DECODE_BUDGET(frame.len));
-    int error = msk_decode(MSK_TYPE(handshake_start), frame, &arena, &start, &err);
+    int error = msk_decode_unchecked(MSK_TYPE(handshake_start), frame, &arena, &start, &err);
     if (error == 0)
         done = find_group(node, now, link, entry, &start, out);
     else if (error == MSK_E_NOMEM)

@@ -95,6 +95,32 @@ start_target() {
     done
 }
 
+# with_list PROOF: a HandshakeStart whose list has one entry, with a wrong signature.
+with_list() {
+    local entry
+    entry=$(peer_do "$p" "$(jq -cn --arg network "$TARGET_NETWORK" '{cmd: "sign_entry", network: $network, groups: []}')")
+    entry=$(jq -r .hex <<<"$entry")
+    echo "{\"frame\":\"$TARGET_NETWORK$TARGET_GROUP${1}01${entry::-128}$ZEROS$ZEROS\"}"
+}
+
+@test "400: a wrong signature in the list, after a right proof" {
+    for kind in rust c; do
+        start_target "$kind"
+        introduce "$p"
+        assert_equal "$(greet "$p" "$(with_list '{proof}')")" 'peer 400 ProtocolViolation'
+    done
+}
+
+@test "a wrong signature in the list and a wrong proof: 400 from the reference, 30405 from us" {
+    for kind in rust c; do
+        start_target "$kind"
+        introduce "$p"
+        greet "$p" "$(with_list "$ZEROS")" >"$BATS_TEST_TMPDIR/$kind/end"
+    done
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/rust/end")" 'peer 400 ProtocolViolation'
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/c/end")" 'peer 30405 InvalidProof'
+}
+
 @test "30429: a second bond; the first stays, until a departure ends it" {
     for kind in rust c; do
         start_target "$kind"

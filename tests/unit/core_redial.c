@@ -18,14 +18,6 @@ static void answer_end(struct scene *scene, struct net_conn *conn, const struct 
     fake_send(scene->net, conn, 1, MSK_TYPE(handshake_end), &end);
 }
 
-static struct net_conn *last_conn(const struct net *net, enum msk_alpn alpn, int from)
-{
-    for (size_t i = net->conn_count; i > 0; i--)
-        if (net->conns[i - 1]->alpn == alpn && net->conns[i - 1]->ends[0].place == from)
-            return net->conns[i - 1];
-    return NULL;
-}
-
 static struct crossing cross(void)
 {
     struct crossing crossing = {.scene = alone()};
@@ -120,17 +112,6 @@ static void when_both_die_we_dial_again_soon(void **state)
 }
 
 /* ---- groups.md 2.3, 2.5: our dial, and what follows from its refusal */
-
-/* The peer lists the group, lets us sync, and waits for our HandshakeStart. */
-static struct net_conn *dialled(struct scene *scene)
-{
-    scene->entry = fake_entry(scene->net, PEER, &scene->group.id, 0);
-    fake_introduce(scene->net, PEER, US, scene->entry);
-    assert_true(NET_UNTIL(scene->net, 1000, net_conn_total(scene->net, US, PEER, MSK_ALPN_GROUPS) == 1) < 1000);
-    struct net_conn *conn = last_conn(scene->net, MSK_ALPN_GROUPS, US);
-    assert_true(NET_UNTIL(scene->net, 1000, conn->ends[1].frame_count == 1) < 1000);
-    return conn;
-}
 
 static void a_dial_says_network_group_proof_and_no_names(void **state)
 {
