@@ -131,7 +131,7 @@ static int read_class(const struct msk_json *json, struct msk_jwt_validator *out
     (void)out;
     if (json->kind == MSK_JSON_TEXT && msk_bytes_equal(json->text, msk_bytes_of_text("jwt")))
         return 0;
-    return msk_fail(err, MSK_E_INVALID, "only \"jwt\" is known");
+    return msk_fail(err, MSK_E_INVALID, "only \"jwt\" and \"exec\" are known");
 }
 
 static int read_keys(const struct msk_json *json, struct msk_jwt_validator *out, struct msk_error *err)

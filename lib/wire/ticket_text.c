@@ -23,16 +23,18 @@ static int read_members(json_t *json, struct msk_builder *memory, struct msk_tic
 {
     const char *class_name, *data = NULL, *hex = NULL;
     json_error_t place;
-    size_t len = 0, offset;
-    if (json_unpack_ex(json, &place, JSON_STRICT, "{s:s, s?s%, s?s}", "class", &class_name, "data", &data, &len,
-                       "data_hex", &hex) < 0)
+    size_t class_len, len = 0, hex_len = 0, offset;
+    if (json_unpack_ex(json, &place, JSON_STRICT, "{s:s%, s?s%, s?s%}", "class", &class_name, &class_len, "data", &data,
+                       &len, "data_hex", &hex, &hex_len) < 0)
         return msk_fail(err, MSK_E_INVALID, "not a ticket: %s", place.text);
+    if (memchr(class_name, 0, class_len))
+        return msk_fail(err, MSK_E_INVALID, "not a ticket: class: text must not contain a zero character");
     if (!*class_name || !data == !hex)
         return msk_fail(err, MSK_E_INVALID, "not a ticket: \"class\" and one of \"data\" and \"data_hex\" are wanted");
     msk_builder_reset(memory);
     if (data)
         msk_builder_append(memory, data, len);
-    else if (msk_hex_decode_append(hex, strlen(hex), memory, &offset) == MSK_E_INVALID)
+    else if (msk_hex_decode_append(hex, hex_len, memory, &offset) == MSK_E_INVALID)
         return msk_fail(err, MSK_E_INVALID, "not a ticket: data_hex: not hex digits at character %zu", offset + 1);
     if (memory->error)
         return msk_fail(err, memory->error, "%s", msk_error_sentence(memory->error));

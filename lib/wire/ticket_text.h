@@ -12,7 +12,7 @@
 
 /* A ticket file: a JWT, or for another class {"class": ..., "data": text} or {"class": ..., "data_hex": ...}. White
  * space behind it is ignored. The data is that of `text` or `memory`, which the caller initialised.
- * MSK_E_INVALID naming the place, MSK_E_NOMEM. */
+ * MSK_E_INVALID naming the place, MSK_E_LIMIT of `memory`, MSK_E_NOMEM. */
 int msk_ticket_of_text(struct msk_bytes text, struct msk_builder *memory, struct msk_ticket *out,
                        struct msk_error *err);
 

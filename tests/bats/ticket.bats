@@ -247,7 +247,7 @@ zeros_validator() { jq --arg key "$ZEROS" '.keys = [{alg: "HS256", key: $key}]' 
 keys: at least one|{}
 keys: at least one|{"keys":[]}
 unknown member "key"|{"key":[]}
-class: only "jwt"|{"class":"tdx"}
+class: only "jwt" and "exec"|{"class":"tdx"}
 keys: expected a list|{"keys":{}}
 keys\[0\].alg: expected HS256|{"keys":[{"alg":"none","key":""}]}
 keys\[0\].key: |{"keys":[{"alg":"ES256","key":"00"}]}

@@ -196,7 +196,7 @@ static void bad_files_are_explained_by_member(void **state)
     expect_bad_file("{\"keys\":[]}", "keys: at least one is needed");
     expect_bad_file("{" KEYS ",\"issuer\":[]}", "unknown member \"issuer\"");
     expect_bad_file("{" KEYS "," KEYS "}", "keys: given twice");
-    expect_bad_file("{\"class\":\"tdx\"}", "class: only \"jwt\" is known");
+    expect_bad_file("{\"class\":\"tdx\"}", "class: only \"jwt\" and \"exec\" are known");
     expect_bad_file("{\"keys\":{}}", "keys: expected a list of keys");
     expect_bad_file("{\"keys\":[7]}", "keys[0]: expected {\"alg\": ..., \"key\": ...}");
     expect_bad_file("{\"keys\":[{\"alg\":\"HS256\",\"key\":\"" KEY1 "\"},{\"alg\":\"ES256\",\"key\":\"00\"}]}",
