@@ -70,3 +70,17 @@ same_id() {
     same_id "{\"group_key\":\"k\",\"require_ticket\":[$second,$first]}" --group-key k --require-ticket second \
         --require-ticket first
 }
+
+@test "required tickets of a class of their own, alone and before a JWT" {
+    local digest own jwt
+    digest=$(printf '0b%.0s' {1..32})
+    jwt=$(jq -cn --arg key "$(printf 'ab%.0s' {1..32})" '{keys: [{alg: "HS256", key: $key}]}')
+    cd "$BATS_TEST_TMPDIR"
+    echo "$jwt" >jwt
+    for own in passes Pässe "$digest"; do
+        own="{\"class\":\"exec\",\"name\":\"$own\",\"signature\":\"of $own\",\"command\":[\"true\"]}"
+        echo "$own" >own
+        same_id "{\"group_key\":\"k\",\"require_ticket\":[$own]}" --group-key k --require-ticket own
+        same_id "{\"group_key\":\"k\",\"require_ticket\":[$own,$jwt]}" --group-key k --require-ticket own --require-ticket jwt
+    done
+}

@@ -7,14 +7,19 @@ SOON=(--bootstrap-delay 1s)
 LATE=(--bootstrap-delay 20s)
 
 # machine counter|lines|nested [OPTION...]: what the members replicate, and further options of the group. Ours keep the
-# commands of nested without knowing what they do, but for their types; where $PROGRAM is set it runs them.
+# commands of nested without knowing what they do, but for their types; where $PROGRAM is set it runs them, and those of
+# lines with the types of $SCHEMA.
 machine() {
-    local rust_type=mosaik_peer::machines::${1^} ours=$1
-    [ "$1" != nested ] || ours=${PROGRAM:+exec:$PROGRAM}
+    local rust_type=mosaik_peer::machines::${1^} ours=$1 schema=${SCHEMA-}
+    if [ "$1" = nested ]; then
+        ours=opaque
+        schema=$EXAMPLES/orders.schema.json
+    fi
+    [ -z "${PROGRAM-}" ] || ours=exec:$PROGRAM
     RUST_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "$1" "${@:2}")
-    C_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "${ours:-opaque}" "${@:2}"
+    C_OPTIONS=(--group-key secret "${BRISK[@]}" --machine "$ours" "${@:2}"
         --sync-type "mosaik_peer::machines::Replica<$rust_type>")
-    [ "$1" != nested ] || C_OPTIONS+=(--machine-id nested --schema "$EXAMPLES/orders.schema.json")
+    [ -z "$schema" ] || C_OPTIONS+=(--machine-id "$1" --schema "$schema")
 }
 
 # lead KIND NAME [OPTION...]: the first member, which is to lead.

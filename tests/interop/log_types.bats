@@ -40,6 +40,34 @@ texts() {
 
 @test "a reference node leads: texts from both members, one list" { texts rust; }
 
+# Ours run a program that keeps the texts, which they know by a schema.
+# shellcheck disable=SC2034 # PROGRAM and SCHEMA are for machine
+program_of_lines() {
+    cat >"$BATS_TEST_TMPDIR/lines.jq" <<'EOT'
+foreach inputs as $request ([];
+    if $request.do == "apply" then . + [$request.entries[].command]
+    elif $request.do == "restore" then $request.state // []
+    else . end;
+    {id: $request.id} +
+    if $request.do == "query" then {result: .[$request.query:]}
+    elif $request.do == "snapshot" then {state: .}
+    else {} end)
+EOT
+    PROGRAM="exec jq -nc --unbuffered -f $BATS_TEST_TMPDIR/lines.jq"
+    SCHEMA=$BATS_TEST_TMPDIR/schema
+    echo '{"command": "string", "query": "u64", "result": {"seq": "string"}}' >"$SCHEMA"
+}
+
+@test "ours leads, a program: texts from both members, one list" {
+    program_of_lines
+    texts c
+}
+
+@test "a reference node leads a program of ours: texts from both members, one list" {
+    program_of_lines
+    texts rust
+}
+
 # ---- nested
 
 ORDERS=(

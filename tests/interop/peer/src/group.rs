@@ -123,7 +123,7 @@ pub fn join_plainly<M: StateMachine>(
         .with_state_machine(machine)
         .with_consensus_config(options.consensus()?);
     for validator in &options.require_ticket {
-        builder = builder.require_ticket(validator.to_jwt()?);
+        builder = builder.require_ticket(validator.build()?);
     }
     Ok(builder.join())
 }

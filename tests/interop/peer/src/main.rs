@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod bench;
 mod catalog;
+mod custom;
 mod group;
 mod lines;
 mod machines;

@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::catalog;
 use crate::group::{self, Close, Enrolment, Member};
 use crate::lines::{self, Pending};
 use crate::options::{GroupOptions, Peer, Span};
 use crate::state::Condition;
-use crate::{catalog, tickets};
+use crate::tickets::Presented;
 
 /// How long the farewells of a departing node may take: the reference gives
 /// its gossip message 500 ms and tells no one when they are over.
@@ -49,9 +50,10 @@ pub struct Options {
     /// A tag in the node's entry; repeatable.
     #[arg(long)]
     tag: Vec<String>,
-    /// A ticket (JWT) in the node's entry; repeatable.
+    /// A ticket (JWT, or an object as in ticket files) in the node's entry;
+    /// repeatable.
     #[arg(long)]
-    ticket: Vec<String>,
+    ticket: Vec<Presented>,
     #[arg(long)]
     announce_interval: Option<Span>,
     #[arg(long)]
@@ -136,7 +138,7 @@ arguments! {
     OfPeer { peer: Option<PeerId> }
     Entry { entry: String }
     ToPeer { peer: Peer }
-    Ticket { ticket: String }
+    Ticket { ticket: Presented }
     TicketId { ticket_id: Digest }
 }
 
@@ -200,7 +202,7 @@ impl Node {
                 done(json!({}))
             }
             Command::TicketAdd(args) => {
-                let ticket = tickets::from_jwt(&args.ticket);
+                let ticket = args.ticket.to_ticket()?;
                 let id = ticket.id().to_string();
                 self.network.discovery().add_ticket(ticket);
                 done(json!({ "ticket_id": id }))
@@ -305,7 +307,7 @@ impl Node {
 pub async fn run(options: Options) -> Result<()> {
     let network = options.build().await?;
     for ticket in &options.ticket {
-        network.discovery().add_ticket(tickets::from_jwt(ticket));
+        network.discovery().add_ticket(ticket.to_ticket()?);
     }
     let catalogs = network.discovery().catalog_watch();
     let local = network.local().id();
@@ -319,7 +321,10 @@ pub async fn run(options: Options) -> Result<()> {
         }
     };
     let groups: Vec<_> = joined.into_iter().collect();
-    lines::event("node_started", lines::merged(identity(&node.network), json!({ "groups": groups })));
+    lines::event(
+        "node_started",
+        lines::merged(identity(&node.network), json!({ "groups": groups })),
+    );
     tokio::spawn(catalog::follow(local, catalogs));
 
     lines::serve(|command| node.begin(command)).await?;

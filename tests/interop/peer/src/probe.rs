@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::catalog;
 use crate::group::Close;
 use crate::lines;
 use crate::options::{Peer, Span};
-use crate::{catalog, tickets};
+use crate::tickets::Presented;
 
 /// The longest frame that the probe prints.
 const FRAME_LIMIT_BYTES: usize = 16 << 20;
@@ -124,7 +125,7 @@ struct SignEntry {
     #[serde(default)]
     groups: Vec<Digest>,
     #[serde(default)]
-    tickets: Vec<String>,
+    tickets: Vec<Presented>,
     #[serde(default)]
     tags: Vec<String>,
     /// Instead of the address that the probe listens on.
@@ -443,7 +444,7 @@ impl Probe {
         entry = entry.add_groups(args.groups.clone());
         entry = entry.add_tags(args.tags.iter().map(|tag| Digest::from(tag.as_str())));
         for ticket in &args.tickets {
-            entry = entry.add_ticket(tickets::from_jwt(ticket));
+            entry = entry.add_ticket(ticket.to_ticket()?);
         }
         let signed = entry.sign(self.endpoint.secret_key())?;
         Ok(json!({

@@ -1,27 +1,50 @@
 //! Tickets and their validators, made and checked by the reference's code.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
+use mosaik::discovery::PeerEntry;
 use mosaik::iroh::EndpointAddr;
 use mosaik::tickets::{
     EdDsa, EdDsaSigningKey, Es256, Es256SigningKey, Es384, Es384SigningKey, Es512, Es512SigningKey,
-    Expiration, Hs256, Hs384, Hs512, Jwt, JwtTicketBuilder, SigningKey, Ticket, TicketValidator,
-    VerifyingKey,
+    Expiration, Hs256, Hs384, Hs512, InvalidTicket, Jwt, JwtTicketBuilder, SigningKey, Ticket,
+    TicketValidator, VerifyingKey,
 };
 use mosaik::{Digest, PeerId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::catalog;
+use crate::custom::Custom;
 use crate::options::Span;
 
 /// A validator file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
+pub enum Validator {
+    Jwt(JwtRules),
+    Custom(Custom),
+}
+
+impl TryFrom<Value> for Validator {
+    type Error = serde_json::Error;
+
+    fn try_from(file: Value) -> Result<Self, Self::Error> {
+        if file["class"] == "exec" {
+            serde_json::from_value(file).map(Self::Custom)
+        } else {
+            serde_json::from_value(file).map(Self::Jwt)
+        }
+    }
+}
+
+/// A validator file of class `jwt`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Validator {
+pub struct JwtRules {
     #[serde(default)]
     class: Option<String>,
     keys: Vec<Key>,
@@ -91,7 +114,17 @@ impl Validator {
         serde_json::from_str(&text).with_context(|| path.to_owned())
     }
 
-    pub fn to_jwt(&self) -> Result<Jwt> {
+    /// What the reference asks.
+    pub fn build(&self) -> Result<Box<dyn TicketValidator>> {
+        Ok(match self {
+            Self::Jwt(rules) => Box::new(rules.to_jwt()?),
+            Self::Custom(custom) => Box::new(custom.clone()),
+        })
+    }
+}
+
+impl JwtRules {
+    fn to_jwt(&self) -> Result<Jwt> {
         let class = self.class.as_deref().unwrap_or("jwt");
         ensure!(class == "jwt", "unknown ticket class \"{class}\"");
         let mut keys = self.keys.iter();
@@ -125,9 +158,41 @@ impl Validator {
     }
 }
 
-/// A JWT as the ticket that peers present.
-pub fn from_jwt(text: &str) -> Ticket {
-    Ticket::new(Jwt::CLASS, text.trim().to_owned().into())
+/// A ticket as in the ticket files of our nodes: a JWT, or an object for any
+/// other class.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub enum Presented {
+    Jwt(String),
+    Text { class: String, data: String },
+    Bytes { class: String, data_hex: String },
+}
+
+impl FromStr for Presented {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim_start().starts_with('{') {
+            serde_json::from_str(text)
+        } else {
+            Ok(Self::Jwt(text.to_owned()))
+        }
+    }
+}
+
+impl Presented {
+    pub fn to_ticket(&self) -> Result<Ticket> {
+        Ok(match self {
+            Self::Jwt(text) => Ticket::new(Jwt::CLASS, text.trim().to_owned().into()),
+            Self::Text { class, data } => {
+                Ticket::new(Digest::from(class.as_str()), data.clone().into())
+            }
+            Self::Bytes { class, data_hex } => {
+                let data = hex::decode(data_hex).context("data_hex")?;
+                Ticket::new(Digest::from(class.as_str()), data.into())
+            }
+        })
+    }
 }
 
 #[derive(clap::Subcommand)]
@@ -140,7 +205,7 @@ pub enum Task {
         validator: Validator,
         #[arg(long)]
         peer: PeerId,
-        ticket: String,
+        ticket: Presented,
     },
     /// Check a ticket over and over for a second; print how often it went.
     Bench {
@@ -148,7 +213,7 @@ pub enum Task {
         validator: Validator,
         #[arg(long)]
         peer: PeerId,
-        ticket: String,
+        ticket: Presented,
     },
     /// Print the signature digest of a validator.
     Signature {
@@ -255,41 +320,55 @@ impl Mint {
     }
 }
 
-fn bench(validator: &Jwt, peer: PeerId, ticket: &str) -> Result<(Value, i32)> {
-    let now = Utc::now().timestamp_millis();
-    let entry = catalog::bare_entry(&Digest::zero(), &EndpointAddr::new(peer), (now, now))?;
-    let ticket = from_jwt(ticket);
+/// A validator, a ticket of its class, and the entry of whoever presents it.
+struct Trial {
+    validator: Box<dyn TicketValidator>,
+    ticket: Ticket,
+    entry: PeerEntry,
+}
+
+impl Trial {
+    fn new(validator: &Validator, peer: PeerId, ticket: &Presented) -> Result<Self> {
+        let (validator, ticket) = (validator.build()?, ticket.to_ticket()?);
+        ensure!(ticket.class == validator.class(), "the ticket is of another class");
+        let now = Utc::now().timestamp_millis();
+        let entry = catalog::bare_entry(&Digest::zero(), &EndpointAddr::new(peer), (now, now))?;
+        Ok(Self { validator, ticket, entry })
+    }
+
+    fn run(&self) -> Result<Expiration, InvalidTicket> {
+        self.validator.validate(self.ticket.data(), &self.entry)
+    }
+}
+
+fn bench(trial: &Trial) -> (Value, i32) {
     let (started, mut count) = (Instant::now(), 0_u64);
     while started.elapsed() < Duration::from_secs(1) {
-        if validator.validate(ticket.data(), &entry).is_err() {
-            return Ok((json!({ "valid": false, "per_second": 0 }), 1));
+        if trial.run().is_err() {
+            return (json!({ "valid": false, "per_second": 0 }), 1);
         }
         count += 1;
     }
     #[allow(clippy::cast_precision_loss)]
     let rate = count as f64 / started.elapsed().as_secs_f64();
-    Ok((json!({ "valid": true, "per_second": rate.round() }), 0))
+    (json!({ "valid": true, "per_second": rate.round() }), 0)
 }
 
-fn verify(validator: &Jwt, peer: PeerId, ticket: &str) -> Result<(Value, i32)> {
-    let now = Utc::now().timestamp_millis();
-    let address = EndpointAddr::new(peer);
-    let entry = catalog::bare_entry(&Digest::zero(), &address, (now, now))?;
-    let ticket = from_jwt(ticket);
-    Ok(match validator.validate(ticket.data(), &entry) {
+fn verify(trial: &Trial) -> (Value, i32) {
+    match trial.run() {
         Ok(expires) => (json!({ "valid": true, "expires": expires_json(expires) }), 0),
         Err(_) => (json!({ "valid": false, "expires": null }), 1),
-    })
+    }
 }
 
 /// Answers with one JSON line; the result is the exit status.
 pub fn run(task: Task) -> Result<i32> {
     let (answer, status) = match task {
         Task::Mint(mint) => (mint.ticket()?, 0),
-        Task::Verify { validator, peer, ticket } => verify(&validator.to_jwt()?, peer, &ticket)?,
-        Task::Bench { validator, peer, ticket } => bench(&validator.to_jwt()?, peer, &ticket)?,
+        Task::Verify { validator, peer, ticket } => verify(&Trial::new(&validator, peer, &ticket)?),
+        Task::Bench { validator, peer, ticket } => bench(&Trial::new(&validator, peer, &ticket)?),
         Task::Signature { validator } => {
-            (json!({ "signature": validator.to_jwt()?.signature().to_string() }), 0)
+            (json!({ "signature": validator.build()?.signature().to_string() }), 0)
         }
     };
     println!("{answer}");
