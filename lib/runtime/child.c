@@ -85,12 +85,13 @@ static uint8_t *make_line(uint64_t id, json_t *message, size_t *len)
     struct msk_builder line;
     char *text = json_dumps(message, JSON_COMPACT);
     json_decref(message);
+    *len = 0;
+    if (!text)
+        return NULL;
     msk_builder_init(&line, MSK_CHILD_QUEUE_BYTES_MAX);
-    if (text) {
-        msk_builder_printf(&line, "{\"id\":%llu,", (unsigned long long)id);
-        msk_builder_append(&line, text + 1, strlen(text) - 1);
-        msk_builder_byte(&line, '\n');
-    }
+    msk_builder_printf(&line, "{\"id\":%llu,", (unsigned long long)id);
+    msk_builder_append(&line, text + 1, strlen(text) - 1);
+    msk_builder_byte(&line, '\n');
     free(text);
     return msk_builder_take(&line, len);
 }

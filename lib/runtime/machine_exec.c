@@ -44,29 +44,31 @@ static int ask(struct msk_machine_exec *exec, json_t *message, enum asked kind, 
     return MSK_E_NOMEM;
 }
 
-/* NULL: without effect on every member alike. */
-static json_t *print_command(const struct msk_machine_exec *exec, struct msk_bytes command)
+/* What is no command is left out: it is without effect on every member alike. 0 or MSK_E_NOMEM. */
+static int append_entry(const struct msk_machine_exec *exec, uint64_t index, struct msk_bytes command, json_t *entries)
 {
     json_t *json;
-    bool idle = exec->machine.has_idle && msk_bytes_equal(command, exec->machine.idle);
-    return idle || msk_machine_print_json(exec->machine.command, command, &json, NULL) < 0 ? NULL : json;
+    if (exec->machine.has_idle && msk_bytes_equal(command, exec->machine.idle))
+        return 0;
+    int rc = msk_machine_print_json(exec->machine.command, command, &json, NULL);
+    if (rc < 0)
+        return rc == MSK_E_NOMEM ? rc : 0;
+    json_t *entry = json_pack("{s:I, s:o}", "index", (json_int_t)index, "command", json);
+    return json_array_append_new(entries, entry) < 0 ? MSK_E_NOMEM : 0;
 }
 
 static int apply(void *state, const struct msk_machine_batch *batch)
 {
     struct msk_machine_exec *exec = state;
     json_t *entries = json_array();
-    for (size_t i = 0; i < batch->count; i++) {
-        json_t *command = print_command(exec, batch->entries[i].command);
-        json_int_t index = (json_int_t)batch->first + (json_int_t)i;
-        if (command)
-            json_array_append_new(entries, json_pack("{s:I, s:o}", "index", index, "command", command));
-    }
-    if (json_array_size(entries) == 0) {
+    int rc = 0;
+    for (size_t i = 0; i < batch->count && rc == 0; i++)
+        rc = append_entry(exec, batch->first + i, batch->entries[i].command, entries);
+    if (rc < 0 || json_array_size(entries) == 0) {
         json_decref(entries);
-        return 0;
+        return rc;
     }
-    int rc = ask(exec, json_pack("{s:s, s:o}", "do", "apply", "entries", entries), ASKED_APPLY, 0);
+    rc = ask(exec, json_pack("{s:s, s:o}", "do", "apply", "entries", entries), ASKED_APPLY, 0);
     return rc < 0 ? rc : MSK_MACHINE_LATER;
 }
 
