@@ -173,7 +173,7 @@ make_validators() {
     refuses 2 "--machine-id: missing: $advice" mosaik-keygen group-id --group-key "$key" --machine opaque
     refuses 2 "--sync-type: missing: $advice" \
         mosaik-keygen group-id --group-key "$key" --machine opaque --machine-id ledger
-    refuses 2 '--machine: "abacus" is none of noop, counter, lines, kv, opaque' \
+    refuses 2 '--machine: "abacus" is none of noop, counter, lines, kv, opaque, exec:COMMAND' \
         mosaik-keygen group-id --group-key "$key" --machine abacus
     refuses 2 "--sync-type: a type name is never empty" mosaik-keygen group-id --group-key "$key" --sync-type ""
     refuses 2 "--sync-type: not UTF-8" mosaik-keygen group-id --group-key "$key" --sync-type $'\xff'

@@ -217,7 +217,10 @@ static void the_longest_log_wins(void **state)
                   "1 leads term 3 with 1 granted, 2 abstained, quorum 1\n"
                   "1 leader of term 3 is 1\n"
                   "2 leader of term 3 is 1\n"
-                  "3 leader of term 3 is 1\n");
+                  "3 leader of term 3 is 1\n"
+                  "1 committed 0 -> 10 in term 2\n" /* the others fetched what they lacked */
+                  "2 committed 0 -> 10 in term 2\n"
+                  "3 committed 0 -> 10 in term 2\n");
     world_free(world);
 }
 
