@@ -1,9 +1,9 @@
 /* elections.h: what the event streams of several nodes tell together about the elections of their groups (groups.md 7,
  * 8).
  *
- * Four steps, each a file: elections_read.c turns files into events, elections_clock.c puts those of all nodes on one
- * clock, elections_judge.c and what follows it find out what happened in each group, and the last ones tell it: as
- * text, as JSON, as a drawing. Only the first touches files. */
+ * Four steps: elections_read.c and elections_fields.c turn files into events, elections_clock.c puts those of all
+ * nodes on one clock, elections_judge.c and what follows it find out what happened in each group, and the last ones
+ * tell it: as text, as JSON, as a drawing. Only the first touches files. */
 #ifndef MOSAIK_INSPECT_ELECTIONS_H
 #define MOSAIK_INSPECT_ELECTIONS_H
 
@@ -65,7 +65,7 @@ enum elections_kind {
 #define ELECTIONS_NUMBERS 4
 
 /* An event as far as elections are concerned. `peer`, `text` and `numbers` are the fields that the table in
- * elections_read.c names for its kind. */
+ * elections_fields.c names for its kind. */
 struct elections_event {
     enum elections_kind kind;
     size_t run, node;
