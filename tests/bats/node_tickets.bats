@@ -22,17 +22,18 @@ start_guarded() {
     start_node "$1" --require-ticket ops.json --ticket "ops-$1.jwt" "${@:2}"
 }
 
-# closed NAME: the close code of its last bond, and how many seconds after TIME (Unix) it ended
+# closed_after NAME TIME: the close code of its last bond, and how many seconds after TIME (Unix) it ended
 closed_after() { # NAME TIME
     grep '"event":"bond_closed".*}$' "$1.events" | tail -n 1 | jq -r --argjson at "$2" '"\(.code) \((.ts[:19] + "Z" | fromdate) + (.ts[20:23] | tonumber) / 1000 - $at)"'
 }
 
-# ended_in_time NAME TIME: with 30403, not before that time and within a second after it
+# ended_in_time NAME TIME: with 30403, not before that time, and when it was due (within a second, where the machine is
+# not busy), not at the next look once a minute
 ended_in_time() {
     local code after
     read -r code after < <(closed_after "$1" "$2")
     assert_equal "$code" 30403
-    jq -en "$after >= 0 and $after < 1" || fail "$1: the bond ended $after s after $2"
+    jq -en "$after >= 0 and $after < 10" || fail "$1: the bond ended $after s after $2"
 }
 
 warned() { # TEXT: until bob has said this
@@ -105,22 +106,32 @@ pair() { # [MINT OPTION...]: ada, and bob with such a ticket, are bonded
     assert_equal "$(status_of bob .group_id --group second)" "$id"
 }
 
-@test "a ticket renewed in its file keeps the bond" {
-    pair --expires-in 2s
-    local end=$((EPOCHSECONDS + 3))
+# pair_with_life: a pair, and `life`: in how many seconds a ticket may end that has to be seen before, on this machine now
+pair_with_life() {
+    pair
+    local from=${EPOCHREALTIME/[.,]/}
     ticket ops bob --expires-in 30d # takes the place of the old file
     expect_event ada '.event == "ticket_refreshed" and .remaining_s > 2500000'
-    local expires
-    expires=$(status_of ada '.bonds[0].ticket_expires | fromdate')
-    assert [ "$expires" -gt $((EPOCHSECONDS + 2500000)) ]
+    life=$((3 + 5 * (${EPOCHREALTIME/[.,]/} - from) / 1000000))
+}
+
+@test "a ticket renewed in its file keeps the bond" {
+    local life
+    pair_with_life
+    ticket ops bob --expires-in "${life}s"
+    local end=$((EPOCHSECONDS + life + 1))
+    expect_event ada ".event == \"ticket_refreshed\" and .remaining_s <= $life"
     mosaik-ticket mint --key ops.jwk --issuer ops --peer "$(id_of bob)" --expires-in 60d >renewed
     cat renewed >ops-bob.jwt # in place
     expect_event ada '.event == "ticket_refreshed" and .remaining_s > 5000000'
-    run on ada wait "bonds>=2" --timeout "$((end - EPOCHSECONDS + 1))s" # past the end of the first
+    local expires
+    expires=$(status_of ada '.bonds[0].ticket_expires | fromdate')
+    assert [ "$expires" -gt $((EPOCHSECONDS + 5000000)) ]
+    run on ada wait "bonds>=2" --timeout "$((end - EPOCHSECONDS))s" # past the end of the one before
     assert_equal "$(events ada '.event == "bond_closed"')" 0
     assert_equal "$(on bob catalog --json | jq '.own.tickets | length')" 1
     run on ada bonds
-    assert_output --partial "$(date -u -d "@$(jq -rn "$expires + 2592000")" +%Y-%m-)"
+    assert_output --partial "$(date -u -d "@$expires" +%Y-%m-%d)"
 }
 
 @test "a file that is gone, empty or no ticket draws a warning and changes nothing" {
@@ -134,14 +145,12 @@ pair() { # [MINT OPTION...]: ada, and bob with such a ticket, are bonded
     expect_event ada '.event == "ticket_refreshed"'
 }
 
-@test "a bond ends within a second of the ticket, with 30403" {
-    issuer ops
-    ticket ops ada
-    start_guarded ada
-    local end=$((EPOCHSECONDS + 3))
+@test "a bond ends with the ticket, with 30403" {
+    local life
+    pair_with_life
+    local end=$((EPOCHSECONDS + life))
     ticket ops bob --expires-at "$end"
-    start_guarded bob --bootstrap "$(peer_of ada)"
-    await ada "bonds>=1"
+    expect_event ada ".event == \"ticket_refreshed\" and .remaining_s <= $life"
     assert_equal "$(status_of ada '.bonds[0].ticket_expires | fromdate')" "$end"
     expect_event ada '.event == "ticket_expiring" and .remaining_s <= 1'
     expect_event bob '.event == "bond_closed"'
@@ -153,7 +162,7 @@ pair() { # [MINT OPTION...]: ada, and bob with such a ticket, are bonded
     await ada "bonds>=1"
 }
 
-@test "a ticket taken back ends the bond within a second, with 30403" {
+@test "a ticket taken back ends the bond at once, with 30403" {
     pair
     local at
     at=$EPOCHSECONDS
@@ -164,7 +173,7 @@ pair() { # [MINT OPTION...]: ada, and bob with such a ticket, are bonded
     local code after
     read -r code after < <(closed_after ada "$at")
     assert_equal "$code" 30403
-    jq -en "$after < 2"
+    jq -en "$after < 10" # not at the next look once a minute
     assert_equal "$(jq -rs 'map(select(.event == "ticket_expired")) | last | .reason' ada.events)" missing
 }
 
