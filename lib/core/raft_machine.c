@@ -5,12 +5,21 @@
 
 /* ---- applying */
 
+/* A halted member applies nothing new, but what it once had; by the reference's rules a log may also be cut below what
+ * is committed, before a slow machine was told of it (W-3). */
+static uint64_t apply_end(const struct msk_raft *raft)
+{
+    uint64_t end = raft->halted ? raft->reached : raft->committed.index;
+    return end < raft->log.count ? end : raft->log.count;
+}
+
 /* Committed entries of one term behind what is applied, as many as fit. */
 static struct msk_machine_batch next_batch(const struct msk_raft *raft, struct msk_log_entry *entries)
 {
     struct msk_machine_batch batch = {.first = raft->applied + 1, .entries = entries};
     size_t bytes = 0;
-    for (uint64_t index = batch.first; index <= raft->committed.index && batch.count < MSK_MACHINE_APPLY_MAX; index++) {
+    uint64_t end = apply_end(raft);
+    for (uint64_t index = batch.first; index <= end && batch.count < MSK_MACHINE_APPLY_MAX; index++) {
         bool there = msk_log_get(&raft->log, index, &entries[batch.count]);
         msk_assert(there);
         bytes += entries[batch.count].command.len;
@@ -27,10 +36,9 @@ static void set_applied(struct msk_raft *raft, uint64_t index)
     raft->reached = index > raft->reached ? index : raft->reached;
 }
 
-/* A halted member applies nothing new, but what it once had (W-3). */
 static bool may_apply(const struct msk_raft *raft)
 {
-    return !raft->applying && !raft->failed && raft->applied < (raft->halted ? raft->reached : raft->committed.index);
+    return !raft->applying && !raft->failed && raft->applied < apply_end(raft);
 }
 
 void msk_raft_apply(struct msk_raft *raft, struct msk_actions *out)

@@ -43,7 +43,8 @@ const struct life_mode life_modes[] = {
      .summary = "all go by the reference's rules: its weaknesses must show",
      .rules = LIFE_REFERENCE,
      .faults = LIFE_FAULTS_ALL,
-     .fixed_seeds = 200},
+     .fixed_seeds = 200,
+     .regressions = {22}},
     {0},
 };
 

@@ -40,7 +40,10 @@ static bool read_options(int argc, char **argv, struct options *options)
                                           {0}};
     *options = (struct options){.lines = CAMPAIGN_LINES};
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
-        uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
+        char *end = "";
+        uint64_t number = optarg && option != 'm' && option != 'f' ? strtoull(optarg, &end, 10) : 0;
+        if (*end)
+            return false;
         switch (option) {
         case 'm':
             options->mode = life_mode_find(optarg);
@@ -189,6 +192,7 @@ static void ours_keep_their_word_among_the_reference(void **state)
 static void the_reference_is_found_out(void **state)
 {
     const int *weakness = *state;
+    assert_int_equal(fixed_campaign("reference")->failures, 0); /* that would be something else */
     if (!fixed_campaign("reference")->found_by[*weakness])
         fail_msg("%s: not within %d seeds", life_weakness_names[*weakness], (int)fixed_campaign("reference")->lives);
 }
