@@ -87,8 +87,8 @@ gone() {
 @test "exec: a program in shell adds up numbers" {
     start_node ada --machine "exec:$root/docs/examples/total.sh" --machine-id total
     await ada is-leader
-    printf '%s\n' 5 -2 '"no number"' 1.5 40 | on ada execute - >/dev/null
-    answers $'43\nread at index 5' on ada query
+    printf '%s\n' 5 -2 '"no number"' 1.5 40 1e300 9007199254740993 | on ada execute - >/dev/null
+    answers $'43\nread at index 7' on ada query
 }
 
 @test "exec: members agree, and one whose program is killed has it back without losing or repeating anything" {
