@@ -9,8 +9,24 @@ static json_t *load(struct msk_bytes text)
     return json_loadb(text.len ? (const char *)text.data : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
-static int keep(struct msk_reader *in, const json_t *json, struct msk_bytes *out)
+static bool nests_within(json_t *json, int levels)
 {
+    bool shallow = levels > 0 || !(json_is_array(json) || json_is_object(json));
+    size_t i;
+    const char *name;
+    json_t *item;
+    if (shallow)
+        json_array_foreach(json, i, item) shallow = shallow && nests_within(item, levels - 1);
+    if (shallow)
+        json_object_foreach(json, name, item) shallow = shallow && nests_within(item, levels - 1);
+    return shallow;
+}
+
+static int keep(struct msk_reader *in, json_t *json, struct msk_bytes *out)
+{
+    if (!nests_within(json, MSK_JSON_VALUE_DEPTH_MAX))
+        return msk_reader_fail(in, MSK_FAULT_REJECTED, in->offset, "nested more than %d deep",
+                               MSK_JSON_VALUE_DEPTH_MAX);
     char *text = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
     if (!text)
         return msk_reader_fail(in, MSK_FAULT_NOMEM, 0, "out of memory");
@@ -50,7 +66,7 @@ static json_t *print_json(const struct msk_type *type, const void *value)
 static int parse_json(const struct msk_type *type, struct msk_reader *in, const json_t *json, void *out)
 {
     (void)type;
-    return keep(in, json, out);
+    return keep(in, (json_t *)json, out);
 }
 
 static int compare_json(const struct msk_type *type, const void *a, const void *b)

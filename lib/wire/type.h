@@ -42,6 +42,10 @@ struct msk_type {
 #define MSK_DECODED_MAX     (64u << 20) /* memory for one value where the caller gives no arena of its own */
 #define MSK_PATH_MAX        256
 
+/* Nesting of lists and objects in a value that is any JSON: less than what the usual readers can take, some of which
+ * end where it is more. All members must have the same limit: it decides what is a command. */
+#define MSK_JSON_VALUE_DEPTH_MAX 100
+
 /* What made the decoder stop: the reference tells these apart (vectors README). */
 #define MSK_FAULT_MAP(X)                \
     X(NONE, "none")                     \

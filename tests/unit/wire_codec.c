@@ -394,6 +394,33 @@ static void bad_json_is_named_by_its_place(void **state)
 }
 
 /* A signature that does not verify is refused on this way in, too. */
+/* Lists in lists, as text behind its length, which takes two bytes. */
+static struct msk_bytes nested(size_t depth, uint8_t *text)
+{
+    text[0] = (uint8_t)(2 * depth | 0x80);
+    text[1] = (uint8_t)(2 * depth >> 7);
+    memset(text + 2, '[', depth);
+    memset(text + 2 + depth, ']', depth);
+    return MSK_BYTES(text, 2 + 2 * depth);
+}
+
+static void json_values_nest_so_deep_only(void **state)
+{
+    (void)state;
+    uint8_t text[2 + 2 * (MSK_JSON_VALUE_DEPTH_MAX + 1)];
+    struct msk_bytes deep = nested(MSK_JSON_VALUE_DEPTH_MAX, text);
+    json_t *json;
+    assert_int_equal(msk_bytes_to_json(&msk_type_json, deep, &json, NULL), 0);
+    json_t *deeper = json_pack("[o]", json);
+    struct msk_builder out;
+    msk_builder_init(&out, sizeof text);
+    assert_int_equal(msk_json_to_bytes(&msk_type_json, deeper, &out, NULL), MSK_E_INVALID);
+    msk_builder_free(&out);
+    json_decref(deeper);
+    expect_error(&msk_type_json, nested(MSK_JSON_VALUE_DEPTH_MAX + 1, text), MSK_FAULT_REJECTED,
+                 "json: nested more than 100 deep at offset 204");
+}
+
 static void json_cannot_forge_entries(void **state)
 {
     (void)state;
@@ -514,6 +541,7 @@ int main(void)
         TEST(choices_and_maps_read_well),
         TEST(json_has_one_text),
         TEST(bad_json_is_named_by_its_place),
+        TEST(json_values_nest_so_deep_only),
         TEST(json_cannot_forge_entries),
         TEST(memory_may_run_out_anywhere),
         TEST(printing_may_run_out_of_memory),
