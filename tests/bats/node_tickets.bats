@@ -40,10 +40,10 @@ warned() { # TEXT: until bob has said this
     timeout 10 sh -c 'until grep -q "$1" bob.err; do sleep 0.05; done' sh "$1"
 }
 
-pair() { # [MINT OPTION...]: ada, and bob with such a ticket, are bonded
+pair() { # ada and bob are bonded
     issuer ops
     ticket ops ada
-    ticket ops bob "$@"
+    ticket ops bob
     start_guarded ada
     start_guarded bob --bootstrap "$(peer_of ada)"
     await ada "bonds>=1"
