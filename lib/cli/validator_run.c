@@ -14,6 +14,8 @@
 
 #include "base/alloc.h"
 
+#define QUESTION_ID 1 /* as a node's first one has */
+
 struct talk {
     pid_t pid;
     int to, from; /* its standard input and output; -1: closed */
@@ -154,18 +156,23 @@ static void converse(struct talk *talk, uint64_t timeout_ms)
 static const char *take_answer(const struct talk *talk, int64_t wall_ms, struct msk_ticket_opinion *out)
 {
     json_t *answer = json_loadb((const char *)talk->answer.data, talk->answer.len, 0, NULL);
-    const char *fault =
-        json_is_object(answer) ? msk_ticket_answer(answer, wall_ms, out) : "it wrote a line that is no JSON object";
+    const char *fault = NULL;
+    if (!json_is_object(answer))
+        fault = "it wrote a line that is no JSON object";
+    else if (json_integer_value(json_object_get(answer, "id")) != QUESTION_ID)
+        fault = "it wrote a line whose \"id\" is not that of the question";
+    else
+        fault = msk_ticket_answer(answer, wall_ms, out);
     json_decref(answer);
     return fault;
 }
 
-/* The question as a line, with the id that a node gives its first one. */
+/* The question as a line. */
 static char *make_line(const struct msk_ticket *ticket, const struct msk_digest *peer, size_t *len)
 {
     struct msk_builder line;
     json_t *question = msk_ticket_question(ticket, peer);
-    char *text = question && json_object_set_new(question, "id", json_integer(1)) == 0
+    char *text = question && json_object_set_new(question, "id", json_integer(QUESTION_ID)) == 0
                      ? json_dumps(question, JSON_COMPACT)
                      : NULL;
     json_decref(question);

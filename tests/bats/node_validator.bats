@@ -151,7 +151,8 @@ refused_because() {
         mosaik-ticket verify --validator validator.json --peer "$peer" '{"class":"other","data":"open"}'
     local -A wrong=(['exit 3']='it ended with status 3 and no answer' ['read -r line; echo no']='it wrote a line that is no JSON object'
         ['kill -9 $$']='it was killed by signal 9' ['cat /dev/zero | tr "\0" x']='it wrote a line of more than 65536 bytes'
-        ['tail -f /dev/null']='it did not answer within 300 ms' ['echo "{}"']='its answer has no "accept" that is true or false')
+        ['tail -f /dev/null']='it did not answer within 300 ms' ['echo "{\"id\":1}"']='its answer has no "accept" that is true or false'
+        ['echo "{\"id\":2,\"accept\":true,\"expires\":\"never\"}"']='it wrote a line whose "id" is not that of the question')
     for script in "${!wrong[@]}"; do
         scripted "$script"
         sed -i s/5s/300ms/ validator.json
