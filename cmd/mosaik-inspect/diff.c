@@ -18,6 +18,7 @@ struct options {
 static const struct msk_option rows[] = {
     {.name = "MEMBER",
      .type = &msk_value_file,
+     .placeholder = "MEMBER",
      .offset = AT(members),
      .positional = true,
      .required = true,
@@ -279,7 +280,7 @@ static int run_diff(struct msk_run *run)
     const char *const *names = options->members.items;
     struct msk_schema *schema;
     if (options->members.count < 2 || options->members.count > DIFF_MEMBERS_MAX)
-        return msk_fail(run->err, MSK_E_INVALID, "MEMBER: 2 to %d members are wanted", DIFF_MEMBERS_MAX);
+        return msk_fail(run->err, MSK_E_INVALID, "MEMBER: 2 to %d of them are wanted", DIFF_MEMBERS_MAX);
     struct comparison *comparison = msk_calloc(1, sizeof *comparison);
     if (!comparison)
         return msk_fail(run->err, MSK_E_NOMEM, "%s", msk_error_sentence(MSK_E_NOMEM));

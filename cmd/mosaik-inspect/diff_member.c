@@ -155,8 +155,15 @@ void diff_member_open(struct diff_member *member, const char *name, const char *
     struct stat status;
     struct msk_error err = {0};
     *member = (struct diff_member){.name = name};
-    member->is_directory = stat(name, &status) == 0 && S_ISDIR(status.st_mode);
-    int rc = member->is_directory ? read_directory(member, group, &err) : ask_first(member, group, &err);
+    bool known = stat(name, &status) == 0;
+    member->is_directory = known && S_ISDIR(status.st_mode);
+    int rc;
+    if (member->is_directory)
+        rc = read_directory(member, group, &err);
+    else if (known && !S_ISSOCK(status.st_mode))
+        rc = msk_fail(&err, MSK_E_IO, "neither a control socket nor a data directory");
+    else
+        rc = ask_first(member, group, &err);
     member->present = rc == 0;
     if (rc)
         member->err = err;

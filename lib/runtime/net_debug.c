@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/net_internal.h"
@@ -42,14 +43,30 @@ static void on_keylog(void *context, const char *line)
     write_all(net->keylog_fd, "\n", 1);
 }
 
+static int check_directory(const char *path, struct msk_error *err)
+{
+    struct stat status;
+    int failed_errno = 0;
+    if (strlen(path) > PATH_MAX_LEN / 2)
+        failed_errno = ENAMETOOLONG;
+    else if (stat(path, &status) != 0)
+        failed_errno = errno;
+    else if (!S_ISDIR(status.st_mode))
+        failed_errno = ENOTDIR;
+    else if (access(path, W_OK | X_OK) != 0)
+        failed_errno = errno;
+    return failed_errno ? msk_fail(err, MSK_E_IO, "qlog directory %.200s: %s", path, strerror(failed_errno)) : 0;
+}
+
 int msk_net_debug_open(struct msk_net *net, const struct msk_net_config *config, struct msk_quic_config *quic,
                        struct msk_error *err)
 {
     net->keylog_fd = -1;
     quic->context = net;
     if (config->qlog_directory) {
-        if (access(config->qlog_directory, W_OK | X_OK) != 0 || strlen(config->qlog_directory) > PATH_MAX_LEN / 2)
-            return msk_fail(err, MSK_E_IO, "qlog directory %.200s: %s", config->qlog_directory, strerror(errno));
+        int rc = check_directory(config->qlog_directory, err);
+        if (rc)
+            return rc;
         net->qlog_directory = config->qlog_directory;
         quic->qlog = on_qlog;
     }

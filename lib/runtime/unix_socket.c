@@ -46,9 +46,13 @@ int msk_unix_connect(const char *path, int *fd, struct msk_error *err)
     if (connect(*fd, (struct sockaddr *)&address, len) == 0)
         return 0;
     int connect_errno = errno;
+    struct stat status;
+    bool is_other = stat(path, &status) == 0 && !S_ISSOCK(status.st_mode);
     close(*fd);
     return msk_fail(err, MSK_E_UNREACHABLE, "%s: %s", path,
-                    connect_errno == ECONNREFUSED ? "nobody listens there any more" : strerror(connect_errno));
+                    is_other                        ? "this is no socket"
+                    : connect_errno == ECONNREFUSED ? "nobody listens there any more"
+                                                    : strerror(connect_errno));
 }
 
 /* Only a refusal proves that nobody listens; one who is too busy to accept does. */

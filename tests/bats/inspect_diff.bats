@@ -131,7 +131,9 @@ two='{"Increment":2}'
     run -3 --separate-stderr mosaik-inspect diff ada.data cy.data nowhere.sock
     assert_line 'equal up to 3'
     assert_line --partial 'nowhere.sock  not compared: '
-    refuses 2 'MEMBER: 2 to 64 members are wanted' mosaik-inspect diff ada.data
+    run -3 --separate-stderr mosaik-inspect diff ada.data cy.data ada.key
+    assert_line "ada.key   not compared: neither a control socket nor a data directory"
+    refuses 2 'MEMBER: 2 to 64 of them are wanted' mosaik-inspect diff ada.data
 }
 
 @test "members of different groups are not compared" {

@@ -216,6 +216,7 @@ END
     cannot_start 3 'events: no/where: No such file' -s ada.key --events no/where
     cannot_start 3 'key log no/where: No such file' -s ada.key --keylog no/where
     cannot_start 3 'qlog directory nowhere: No such file' -s ada.key --qlog-dir nowhere
+    cannot_start 3 'qlog directory ada.key: Not a directory' -s ada.key --qlog-dir ada.key
     printf 'two words' >words.jwt
     cannot_start 2 'ticket words.jwt: not a ticket: byte 3' -s ada.key --ticket words.jwt
     : >empty.jwt
@@ -237,6 +238,8 @@ END
     echo precious >file.sock
     cannot_start 1 'file.sock: exists and is not a socket' -s bob.key --control file.sock
     assert_equal "$(<file.sock)" precious
+    run -3 on file status
+    assert_output "mosaik-node: control socket: file.sock: this is no socket"
     cannot_start 2 'has at most 107 bytes' -s bob.key --control "$(printf 'x%.0s' {1..200})"
 }
 
