@@ -96,8 +96,8 @@ static void draw(const struct top_row *rows, size_t count, size_t nodes, size_t 
     int widths[TOP_COLUMNS], x = 0;
     measure(rows, count, widths);
     erase();
-    snprintf(head, sizeof head, "%s  %zu nodes   q: quit   up, down: scroll",
-             msk_time_ms_text(msk_now().wall_ms / 1000 * 1000, time), nodes);
+    snprintf(head, sizeof head, "%s  %zu node%s   q: quit   up, down: scroll",
+             msk_time_ms_text(msk_now().wall_ms / 1000 * 1000, time), nodes, nodes == 1 ? "" : "s");
     mvaddnstr(0, 0, head, COLS);
     attron(A_BOLD);
     for (size_t column = 0; column < TOP_COLUMNS; column++)
