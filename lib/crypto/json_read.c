@@ -244,10 +244,10 @@ static int room_for_text(struct reader *in, uint8_t **room)
 /* From behind the opening quote. */
 static int read_text(struct reader *in, struct msk_bytes *out)
 {
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     size_t len = 0;
     int rc = room_for_text(in, &bytes);
-    if (rc < 0)
+    if (!bytes)
         return rc;
     for (;;) {
         uint32_t scalar;
