@@ -19,26 +19,41 @@ static int check_word(struct msk_bytes text, struct msk_error *err)
     return 0;
 }
 
+static int check_members(json_t *json, struct msk_error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(json, name, value)
+    {
+        if (strcmp(name, "class") != 0 && strcmp(name, "data") != 0 && strcmp(name, "data_hex") != 0)
+            return msk_fail(err, MSK_E_INVALID, "not a ticket: unknown member \"%.100s\"", name);
+        if (!json_is_string(value))
+            return msk_fail(err, MSK_E_INVALID, "not a ticket: %s: expected a text", name);
+    }
+    return 0;
+}
+
 static int read_members(json_t *json, struct msk_builder *memory, struct msk_ticket *out, struct msk_error *err)
 {
-    const char *class_name, *data = NULL, *hex = NULL;
-    json_error_t place;
-    size_t class_len, len = 0, hex_len = 0, offset;
-    if (json_unpack_ex(json, &place, JSON_STRICT, "{s:s%, s?s%, s?s%}", "class", &class_name, &class_len, "data", &data,
-                       &len, "data_hex", &hex, &hex_len) < 0)
-        return msk_fail(err, MSK_E_INVALID, "not a ticket: %s", place.text);
-    if (memchr(class_name, 0, class_len))
-        return msk_fail(err, MSK_E_INVALID, "not a ticket: class: text must not contain a zero character");
-    if (!*class_name || !data == !hex)
+    const json_t *class_name = json_object_get(json, "class"), *data = json_object_get(json, "data"),
+                 *hex = json_object_get(json, "data_hex");
+    size_t class_len = json_string_length(class_name), offset;
+    int rc = check_members(json, err);
+    if (rc < 0)
+        return rc;
+    if (class_len == 0 || !data == !hex)
         return msk_fail(err, MSK_E_INVALID, "not a ticket: \"class\" and one of \"data\" and \"data_hex\" are wanted");
+    if (memchr(json_string_value(class_name), 0, class_len))
+        return msk_fail(err, MSK_E_INVALID, "not a ticket: class: text must not contain a zero character");
     msk_builder_reset(memory);
     if (data)
-        msk_builder_append(memory, data, len);
-    else if (msk_hex_decode_append(hex, hex_len, memory, &offset) == MSK_E_INVALID)
+        msk_builder_append(memory, json_string_value(data), json_string_length(data));
+    else if (msk_hex_decode_append(json_string_value(hex), json_string_length(hex), memory, &offset) == MSK_E_INVALID)
         return msk_fail(err, MSK_E_INVALID, "not a ticket: data_hex: not hex digits at character %zu", offset + 1);
     if (memory->error)
         return msk_fail(err, memory->error, "%s", msk_error_sentence(memory->error));
-    *out = (struct msk_ticket){.class_id = msk_digest_of_string(class_name), .data = msk_builder_view(memory)};
+    *out = (struct msk_ticket){.class_id = msk_digest_of_string(json_string_value(class_name)),
+                               .data = msk_builder_view(memory)};
     return 0;
 }
 
