@@ -9,14 +9,18 @@
 
 /* ---- files */
 
-static int check_word(struct msk_bytes text, struct msk_error *err)
+/* A JWT from outside. Everybody gets to see a ticket, so a key that is given by mistake must not pass for one. */
+static int check_jwt(struct msk_bytes text, struct msk_error *err)
 {
+    size_t dots = 0;
     if (text.len == 0)
         return msk_fail(err, MSK_E_INVALID, "no ticket in it");
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         if (!isgraph(text.data[i]))
             return msk_fail(err, MSK_E_INVALID, "not a ticket: byte %zu is no printable character", i);
-    return 0;
+        dots += text.data[i] == '.';
+    }
+    return dots == 2 ? 0 : msk_fail(err, MSK_E_INVALID, "not a ticket: a JWT has three parts with dots between");
 }
 
 static int check_members(json_t *json, struct msk_error *err)
@@ -62,7 +66,7 @@ int msk_ticket_of_text(struct msk_bytes text, struct msk_builder *memory, struct
     text = msk_bytes_trim_end(text);
     if (text.len == 0 || text.data[0] != '{') {
         *out = (struct msk_ticket){.class_id = msk_jwt_class(), .data = text};
-        return check_word(text, err);
+        return check_jwt(text, err);
     }
     json_error_t place;
     json_t *json = json_loadb((const char *)text.data, text.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &place);
