@@ -346,6 +346,8 @@ int msk_group_setup_check(const struct msk_group_setup *setup, struct msk_error 
     if (config->raft.forward_timeout_ms == 0 || config->raft.query_timeout_ms == 0)
         return msk_fail(err, MSK_E_INVALID, "--%s-timeout: 0 would let no request out of this node",
                         config->raft.forward_timeout_ms == 0 ? "forward" : "query");
+    if (config->machine_timeout_ms == 0)
+        return msk_fail(err, MSK_E_INVALID, "--machine-timeout: 0 leaves a program no time to answer");
     if (config->heartbeat_jitter_ms == 0)
         return msk_fail(err, MSK_E_INVALID, "--heartbeat-jitter: 0 aborts the reference's members");
     if (config->heartbeat_interval_ms <= config->heartbeat_jitter_ms)

@@ -148,6 +148,7 @@ static void expect_unfit(const char *options, const char *reason)
 static void settings_that_no_member_can_run_with(void **state)
 {
     (void)state;
+    expect_unfit("--machine-timeout 0s", "--machine-timeout: 0 leaves a program no time to answer");
     expect_unfit("--heartbeat-jitter 0s", "--heartbeat-jitter: 0 aborts the reference's members");
     expect_unfit("--heartbeat-jitter 500ms", "--heartbeat-interval: 500ms must exceed the jitter of 500ms");
     expect_unfit("--heartbeat-jitter 1s", "--heartbeat-interval: 500ms must exceed the jitter of 1s");
