@@ -51,7 +51,7 @@ static void small_writes_arrive_in_order(void **state)
     struct pair pair = connected_pair();
     struct msk_quic_stream *stream = open_stream(pair.a, true);
     for (int i = 0; i < 100; i++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "%d,", i);
         struct msk_bytes parts[] = {msk_bytes_of_text("n"), msk_bytes_of_text(text)};
         assert_int_equal(msk_quic_stream_write(stream, parts, 2), 0);
