@@ -221,12 +221,11 @@ static const struct msk_example examples[] = {
 const struct msk_command inspect_log = {
     .name = "log",
     .summary = "Show the log that a node has stored, and check it",
-    .details =
-        "Prints term and vote of a group, and each entry with its term, its command (as JSON where its type is "
-        "known, else as hex digits), and whether it is known to be committed. All of the log is checked, "
-        "whatever is shown; what is damaged is told with its place, everything that can still be read is shown, "
-        "and the status is then 5.\n\n"
-        "Nothing in the directory is changed, and a node that runs on it is not disturbed.",
+    .details = "Prints term and vote of a group, and each entry with its term, its command (as JSON where its type is "
+               "known, else as hex digits), and whether it is known to be committed. All of the log is checked, "
+               "whatever is shown; what is damaged is told with its place, everything that can still be read is shown, "
+               "and the status is then 5.\n\n"
+               "Nothing in the directory is changed, and a node that runs on it is not disturbed.",
     .sets = {{.options = rows}},
     .size = sizeof(struct options),
     .examples = examples,
