@@ -125,6 +125,20 @@ others() {
     done
 }
 
+# trio OPTION...: three bonded members with a data directory each; sets leader and followers.
+trio() {
+    start_node ada --data-dir ada.data "$@"
+    start_node bob --data-dir bob.data --bootstrap "$(peer_of ada)" "$@"
+    start_node cy --data-dir cy.data --bootstrap "$(peer_of ada)" "$@"
+    local name
+    for name in ada bob cy; do
+        await "$name" 'bonds>=2'
+    done
+    leader=$(leader_of ada bob cy)
+    # shellcheck disable=SC2034 # the test's
+    mapfile -t followers < <(others "$leader" ada bob cy)
+}
+
 kill_node() { # NAME [SIGNAL]: returns once it is gone, with its exit status
     kill "-${2:-KILL}" "$(pid_of "$1")"
     wait "$(pid_of "$1")" 2>/dev/null

@@ -4,15 +4,9 @@
 load lib
 load cluster
 
-# trio N: three members with N increments committed by all.
-trio() {
-    local name known=
-    for name in ada bob cy; do
-        start_node "$name" --data-dir "$name.data" --machine counter --as count --members 3 \
-            ${known:+--bootstrap "$(peer_of ada)"}
-        known=ada
-    done
-    leader=$(leader_of ada bob cy)
+# equals N: three members with N increments committed by all.
+equals() {
+    trio --machine counter --as count --members 3
     increments "$1"
     for name in ada bob cy; do
         await "$name" "committed>=$1"
@@ -42,7 +36,7 @@ one='{"Increment":1}'
 two='{"Increment":2}'
 
 @test "three running members that have the same" {
-    trio 30
+    equals 30
     run -0 --separate-stderr mosaik-inspect diff ada.sock bob.sock cy.sock
     assert_equal "$stderr" ''
     assert_line --index 0 --regexp '^ada.sock  committed up to 3[0-9]$'
@@ -55,7 +49,7 @@ two='{"Increment":2}'
 }
 
 @test "a member that is behind is equal as far as it is" {
-    trio 10
+    equals 10
     local behind
     behind=$(others "$leader" ada bob cy | head -n 1)
     kill_node "$behind" KILL || true

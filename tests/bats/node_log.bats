@@ -1,24 +1,12 @@
 #!/usr/bin/env bats
 # Commands that become entries of the group's log, and queries of what they come to.
+# shellcheck disable=SC2154 # trio sets leader and followers
 load lib
 load cluster
 
 COUNTER=(--machine counter)
 OPAQUE=(--machine opaque --machine-id ledger --sync-type ledger::Ledger)
 MEMBERS=(--members 3)
-
-# trio OPTION...: three bonded members with a data directory each; sets leader and followers.
-trio() {
-    start_node ada --data-dir ada.data "$@"
-    start_node bob --data-dir bob.data --bootstrap "$(peer_of ada)" "$@"
-    start_node cy --data-dir cy.data --bootstrap "$(peer_of ada)" "$@"
-    local name
-    for name in ada bob cy; do
-        await "$name" 'bonds>=2'
-    done
-    leader=$(leader_of ada bob cy)
-    mapfile -t followers < <(others "$leader" ada bob cy)
-}
 
 # restart NAME [KNOWN]: a member of the trio started again on its directory.
 restart() {

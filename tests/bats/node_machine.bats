@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # --machine exec:COMMAND: programs as state machines, well-behaved and others.
+# shellcheck disable=SC2154 # trio sets leader and followers
 load lib
 load cluster
 
@@ -21,19 +22,6 @@ COUNTS='n=0; while read -r line; do case $line in
 *\"query\"*) reply ",\"result\":$n" ;;
 *) reply ",\"state\":null" ;;
 esac; done'
-
-# trio OPTION...: three bonded members with a data directory each; sets leader and followers.
-trio() {
-    start_node ada --data-dir ada.data "$@"
-    start_node bob --data-dir bob.data --bootstrap "$(peer_of ada)" "$@"
-    start_node cy --data-dir cy.data --bootstrap "$(peer_of ada)" "$@"
-    local name
-    for name in ada bob cy; do
-        await "$name" 'bonds>=2'
-    done
-    leader=$(leader_of ada bob cy)
-    mapfile -t followers < <(others "$leader" ada bob cy)
-}
 
 # has NAME INDEX RESULT: what its own program answers once everything up to there, or further, is applied.
 has() {
