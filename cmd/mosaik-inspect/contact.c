@@ -76,7 +76,7 @@ double inspect_elapsed_ms(const struct inspect_contact *contact)
     return inspect_ms_of(msk_now_ns() - contact->started_ns);
 }
 
-uint64_t inspect_left_ms(const struct inspect_contact *contact)
+static uint64_t left_ms(const struct inspect_contact *contact)
 {
     uint64_t elapsed_ms = (msk_now_ns() - contact->started_ns) / NS_PER_MS;
     return elapsed_ms < contact->timeout_ms ? contact->timeout_ms - elapsed_ms : 0;
@@ -120,7 +120,7 @@ static const struct inspect_obstacle *obstacle_of(int rc, const struct msk_link_
 int inspect_dial(struct inspect_contact *contact, enum msk_alpn alpn, size_t frame_max,
                  const struct inspect_obstacle **obstacle, struct msk_error *err)
 {
-    uint64_t left_ms = inspect_left_ms(contact), limit_ms = left_ms < DIAL_MAX_MS ? left_ms : DIAL_MAX_MS;
+    uint64_t left = left_ms(contact), limit_ms = left < DIAL_MAX_MS ? left : DIAL_MAX_MS;
     int rc = msk_probe_dial(contact->probe, &contact->peer, alpn, frame_max, limit_ms, err);
     *obstacle = rc ? obstacle_of(rc, msk_probe_end(contact->probe)) : NULL;
     return rc;
@@ -137,7 +137,7 @@ int inspect_fail(const struct inspect_obstacle *obstacle, struct msk_error *err)
 int inspect_receive(struct inspect_contact *contact, const struct msk_type *type, void *out, struct msk_error *err)
 {
     struct msk_bytes frame;
-    int rc = msk_probe_receive(contact->probe, inspect_left_ms(contact), &frame, err);
+    int rc = msk_probe_receive(contact->probe, left_ms(contact), &frame, err);
     if (rc)
         return rc;
     rc = msk_decode(type, frame, &contact->arena, out, err);

@@ -34,7 +34,6 @@ double inspect_ms_of(uint64_t ns);
 
 /* Milliseconds since the beginning; of the time-out, what is left. */
 double inspect_elapsed_ms(const struct inspect_contact *contact);
-uint64_t inspect_left_ms(const struct inspect_contact *contact);
 
 /* Why no connection came about. */
 struct inspect_obstacle {

@@ -30,8 +30,6 @@ const struct msk_type *log_command_type(const struct msk_view_group *group);
 
 /* {"index","term"} and the command: as "command", or as "hex" where it is of no type or is not of that one. */
 json_t *log_entry_json(uint64_t index, const struct msk_log_entry *entry, const struct msk_type *type);
-/* The same as text: "{...}" or hex digits. The caller's (msk_free), NULL without memory. */
-char *log_command_text(const struct msk_log_entry *entry, const struct msk_type *type);
 
 /* ---- log_show.c */
 

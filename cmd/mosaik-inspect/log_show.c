@@ -46,7 +46,8 @@ json_t *log_entry_json(uint64_t index, const struct msk_log_entry *entry, const 
                      command ? "command" : "hex", command ? command : hex_json(entry));
 }
 
-char *log_command_text(const struct msk_log_entry *entry, const struct msk_type *type)
+/* As text: "{...}" or hex digits. The caller's (msk_free), NULL without memory. */
+static char *command_text(const struct msk_log_entry *entry, const struct msk_type *type)
 {
     json_t *command = decoded(entry, type);
     bool is_hex = !command;
@@ -169,7 +170,7 @@ static void print_state(const struct log_show *show)
 
 static void print_entry(struct log_show *show, const struct msk_view_entry *entry)
 {
-    char *command = log_command_text(&entry->entry, show->type);
+    char *command = command_text(&entry->entry, show->type);
     fprintf(show->out->stream, "%10" PRIu64 " %6" PRIu64 "  %-9s  %s%s\n", entry->index, entry->entry.term,
             entry->index <= show->state.committed.index ? "yes" : "-", command ? command : "",
             entry->sound ? "" : "  (perhaps altered)");

@@ -28,7 +28,6 @@ int node_open(const struct node_target *target, json_t *request, uint64_t timeou
 /* ---- figures as people read them; all return `out` */
 #define NODE_TEXT_SIZE 64
 const char *node_short_id(const json_t *id, char out[NODE_TEXT_SIZE]);    /* "ed4928c628", "-" for null */
-const char *node_rtt_text(const json_t *us, char out[NODE_TEXT_SIZE]);    /* "0.3 ms", "-" while unknown */
 const char *node_age_text(const json_t *since, char out[NODE_TEXT_SIZE]); /* "2m" since an RFC 3339 time */
 
 /* The table of a group's bonds. */

@@ -16,7 +16,8 @@ const char *node_short_id(const json_t *id, char out[NODE_TEXT_SIZE])
     return out;
 }
 
-const char *node_rtt_text(const json_t *us, char out[NODE_TEXT_SIZE])
+/* "0.3 ms", "-" while unknown. */
+static const char *rtt_text(const json_t *us, char out[NODE_TEXT_SIZE])
 {
     if (json_integer_value(us) > 0)
         snprintf(out, NODE_TEXT_SIZE, "%.1f ms", (double)json_integer_value(us) / 1000);
@@ -69,7 +70,7 @@ int node_print_bonds(const struct msk_run *run, const json_t *bonds)
         msk_table_cell(&table, "%s", node_short_id(json_object_get(bond, "peer"), text));
         msk_table_cell(&table, "%s", address ? address : "-");
         msk_table_cell(&table, "%s", direction ? direction : "-");
-        msk_table_cell(&table, "%s", node_rtt_text(json_object_get(bond, "rtt_us"), text));
+        msk_table_cell(&table, "%s", rtt_text(json_object_get(bond, "rtt_us"), text));
         msk_table_cell(&table, "%s", node_age_text(json_object_get(bond, "since"), text));
         msk_table_cell(&table, "%s", expires ? expires : "-");
     }

@@ -133,7 +133,8 @@ bool msk_bond_beat(struct msk_bond *bond, struct msk_now now, const struct msk_b
 
 /* ---- messages (groups.md 2.7) */
 
-void msk_bond_send(struct msk_bond *bond, const struct msk_bond_message *message, struct msk_actions *out)
+/* One message; RAFT has a way of its own (group.h). Failure shows in `out->error`. */
+static void send_message(struct msk_bond *bond, const struct msk_bond_message *message, struct msk_actions *out)
 {
     int error = send_value(bond, MSK_TYPE(bond_message), message, MSK_FRAME_MAX_BOND, out);
     if (error < 0)
@@ -142,11 +143,11 @@ void msk_bond_send(struct msk_bond *bond, const struct msk_bond_message *message
 
 void msk_bond_send_kind(struct msk_bond *bond, enum msk_bond_message_kind kind, struct msk_actions *out)
 {
-    msk_bond_send(bond, &(struct msk_bond_message){.kind = kind}, out);
+    send_message(bond, &(struct msk_bond_message){.kind = kind}, out);
 }
 
 void msk_bond_send_entry(struct msk_bond *bond, enum msk_bond_message_kind kind,
                          const struct msk_signed_peer_entry *entry, struct msk_actions *out)
 {
-    msk_bond_send(bond, &(struct msk_bond_message){.kind = kind, .entry = *entry}, out);
+    send_message(bond, &(struct msk_bond_message){.kind = kind, .entry = *entry}, out);
 }

@@ -64,8 +64,6 @@ void msk_bond_sent(struct msk_bond *bond, size_t frame_len);
 bool msk_bond_beat(struct msk_bond *bond, struct msk_now now, const struct msk_bond_settings *settings,
                    struct msk_random *random, struct msk_actions *out);
 
-/* One message; RAFT has a way of its own (group.h). Failure shows in `out->error`. */
-void msk_bond_send(struct msk_bond *bond, const struct msk_bond_message *message, struct msk_actions *out);
 void msk_bond_send_kind(struct msk_bond *bond, enum msk_bond_message_kind kind, struct msk_actions *out); /* no body */
 void msk_bond_send_entry(struct msk_bond *bond, enum msk_bond_message_kind kind,
                          const struct msk_signed_peer_entry *entry, struct msk_actions *out);

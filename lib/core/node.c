@@ -269,16 +269,6 @@ int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const stru
     return own_result(node, now, msk_own_entry_set_addresses(&node->own, now, addresses, count), out);
 }
 
-int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer,
-                           struct msk_actions *out)
-{
-    (void)out;
-    int error = msk_discovery_add_bootstrap(node->discovery, now, peer);
-    if (error == 0)
-        msk_node_gossip_add_bootstrap(node, now, peer);
-    return error;
-}
-
 int msk_node_ticket_add(struct msk_node *node, struct msk_now now, const struct msk_ticket *ticket,
                         struct msk_actions *out)
 {

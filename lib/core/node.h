@@ -60,10 +60,6 @@ const struct msk_digest *msk_node_id(const struct msk_node *node);
 int msk_node_set_addresses(struct msk_node *node, struct msk_now now, const struct msk_socket_addr *addresses,
                            size_t count, struct msk_actions *out);
 
-/* A further bootstrap peer, dialled for a catalog sync at once. */
-int msk_node_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer,
-                           struct msk_actions *out);
-
 /* Join, idempotently: an id already joined gives 1 and changes nothing, a new one 0 (groups.md 1.7). `saved` as
  * msk_raft_new. MSK_E_INVALID names the bad setting (groups.md 1.3 degenerate values), MSK_E_EXISTS a taken alias,
  * MSK_E_LIMIT; errors of msk_raft_new. */
@@ -112,8 +108,7 @@ void msk_node_snapshot(struct msk_node *node, struct msk_now now, const struct m
                        struct msk_actions *out);
 /* The machine of a group, whose types tell what to send; NULL: unknown group. */
 const struct msk_machine *msk_node_machine(const struct msk_node *node, const struct msk_digest *group);
-/* As msk_raft_digest and msk_raft_entry; false also for an unknown group. */
-bool msk_node_digest(struct msk_node *node, const struct msk_digest *group, uint64_t index, struct msk_digest *out);
+/* As msk_raft_entry; false also for an unknown group. */
 bool msk_node_entry(const struct msk_node *node, const struct msk_digest *group, uint64_t index,
                     struct msk_log_entry *out);
 

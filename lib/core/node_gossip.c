@@ -10,7 +10,7 @@ static uint64_t new_link(void *context)
 }
 
 /* Addresses beyond the announcer's bound are no loss: a catalog sync brings them, too. */
-void msk_node_gossip_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer)
+static void add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer)
 {
     if (node->announcer && !msk_digest_equal(&peer->peer, msk_node_id(node)))
         (void)msk_announcer_add_bootstrap(node->announcer, now, &peer->peer, &peer->address);
@@ -26,7 +26,7 @@ int msk_node_gossip_new(struct msk_node *node, const struct msk_node_config *con
                                                    .context = node};
     int error = msk_announcer_new(&announcer, now, &node->announcer);
     for (size_t i = 0; i < config->bootstrap_count && error == 0; i++)
-        msk_node_gossip_add_bootstrap(node, now, &config->bootstrap[i]);
+        add_bootstrap(node, now, &config->bootstrap[i]);
     return error;
 }
 

@@ -55,7 +55,6 @@ void msk_node_forget_peer(struct msk_node *node, const struct msk_digest *peer, 
 
 /* ---- gossip (node_gossip.c) */
 int msk_node_gossip_new(struct msk_node *node, const struct msk_node_config *config, struct msk_now now);
-void msk_node_gossip_add_bootstrap(struct msk_node *node, struct msk_now now, const struct msk_peer_address *peer);
 /* Act on what was heard: after every call that may have reached the announcer. */
 void msk_node_gossip_take(struct msk_node *node, struct msk_now now, struct msk_actions *out);
 /* Connections of the announce protocol are no links of the node; false: it is of another one, or not served. */

@@ -111,12 +111,6 @@ const struct msk_machine *msk_node_machine(const struct msk_node *node, const st
     return group->config.raft.machine ? group->config.raft.machine : &msk_machine_noop;
 }
 
-bool msk_node_digest(struct msk_node *node, const struct msk_digest *id, uint64_t index, struct msk_digest *out)
-{
-    struct msk_group *group = msk_node_group(node, id);
-    return group && msk_raft_digest(group->raft, index, out);
-}
-
 bool msk_node_entry(const struct msk_node *node, const struct msk_digest *id, uint64_t index, struct msk_log_entry *out)
 {
     const struct msk_group *group = msk_node_group(node, id);

@@ -230,14 +230,6 @@ static const struct {
 };
 #define ACTION_COUNT (sizeof actions / sizeof actions[0])
 
-bool msk_network_has_action(const char *action)
-{
-    for (size_t i = 0; i < ACTION_COUNT; i++)
-        if (strcmp(actions[i].name, action) == 0)
-            return true;
-    return false;
-}
-
 int msk_network_act(struct msk_network *network, const char *action, const json_t *argument, json_t **event,
                     struct msk_error *err)
 {

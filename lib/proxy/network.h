@@ -54,9 +54,6 @@ bool msk_network_parted(const struct msk_network *network, size_t from, size_t t
 int msk_network_act(struct msk_network *network, const char *action, const json_t *argument, json_t **event,
                     struct msk_error *err);
 
-/* Whether there is such an action. */
-bool msk_network_has_action(const char *action);
-
 /* {"links":[{"from","to","received",...}]}: what each link has done; NULL: memory is out. */
 json_t *msk_network_stats_json(const struct msk_network *network);
 

@@ -446,11 +446,6 @@ void msk_quic_conn_stats(const struct msk_quic_conn *conn, struct msk_quic_conn_
     out->congestion_window = info.cwnd;
 }
 
-void *msk_quic_conn_user(const struct msk_quic_conn *conn)
-{
-    return conn->user;
-}
-
 void msk_quic_conn_set_user(struct msk_quic_conn *conn, void *user)
 {
     conn->user = user;

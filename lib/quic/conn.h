@@ -27,7 +27,6 @@ struct msk_quic_conn_stats {
 };
 void msk_quic_conn_stats(const struct msk_quic_conn *conn, struct msk_quic_conn_stats *out);
 
-void *msk_quic_conn_user(const struct msk_quic_conn *conn);
 void msk_quic_conn_set_user(struct msk_quic_conn *conn, void *user);
 
 /* TLS exporter (wire.md 3.4): 32 bytes, the same at both ends. 0, MSK_E_CLOSED after the end, or MSK_E_CRYPTO. */
@@ -50,12 +49,8 @@ void msk_quic_conn_set_patience(struct msk_quic_conn *conn, uint64_t now_ns, uin
 /* MSK_E_LIMIT when the peer allows no more at present (MSK_QUIC_STREAMS follows), MSK_E_NOMEM, MSK_E_CLOSED. */
 int msk_quic_stream_open(struct msk_quic_conn *conn, bool bidirectional, struct msk_quic_stream **out);
 
-struct msk_quic_conn *msk_quic_stream_conn(const struct msk_quic_stream *stream);
 bool msk_quic_stream_bidirectional(const struct msk_quic_stream *stream);
 bool msk_quic_stream_local(const struct msk_quic_stream *stream); /* opened by us */
-
-void *msk_quic_stream_user(const struct msk_quic_stream *stream);
-void msk_quic_stream_set_user(struct msk_quic_stream *stream, void *user);
 
 /* Received and not yet consumed, in order; valid until the next call about this endpoint. */
 struct msk_bytes msk_quic_stream_peek(const struct msk_quic_stream *stream);

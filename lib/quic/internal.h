@@ -121,7 +121,6 @@ struct msk_quic_conn {
 struct msk_quic_stream {
     struct msk_quic_conn *conn;
     int64_t id;
-    void *user;
     struct msk_ring in_conn, in_sendable, in_eventful;
     unsigned changes;
     struct msk_builder received;

@@ -190,11 +190,6 @@ int msk_quic_stream_open(struct msk_quic_conn *conn, bool bidirectional, struct 
     return 0;
 }
 
-struct msk_quic_conn *msk_quic_stream_conn(const struct msk_quic_stream *stream)
-{
-    return stream->conn;
-}
-
 bool msk_quic_stream_bidirectional(const struct msk_quic_stream *stream)
 {
     return ngtcp2_is_bidi_stream(stream->id);
@@ -203,16 +198,6 @@ bool msk_quic_stream_bidirectional(const struct msk_quic_stream *stream)
 bool msk_quic_stream_local(const struct msk_quic_stream *stream)
 {
     return (stream->id & 1) == (stream->conn->dialled ? 0 : 1); /* RFC 9000 2.1 */
-}
-
-void *msk_quic_stream_user(const struct msk_quic_stream *stream)
-{
-    return stream->user;
-}
-
-void msk_quic_stream_set_user(struct msk_quic_stream *stream, void *user)
-{
-    stream->user = user;
 }
 
 struct msk_bytes msk_quic_stream_peek(const struct msk_quic_stream *stream)

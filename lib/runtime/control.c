@@ -386,7 +386,7 @@ void msk_control_close(struct msk_control *control)
         serve(MSK_RING_ITEM(at, struct client, ring));
 }
 
-bool msk_control_closed(const struct msk_control *control)
+static bool is_closed(const struct msk_control *control)
 {
     return control->listener_closed && msk_ring_empty(&control->clients);
 }
@@ -398,7 +398,7 @@ void msk_control_free(struct msk_control *control)
     msk_control_close(control);
     for (struct msk_ring *at = control->clients.next; at != &control->clients; at = at->next)
         close_client(MSK_RING_ITEM(at, struct client, ring));
-    while (!msk_control_closed(control))
+    while (!is_closed(control))
         uv_run(control->loop, UV_RUN_NOWAIT);
     msk_free(control);
 }

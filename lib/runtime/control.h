@@ -39,7 +39,6 @@ void msk_control_end(struct msk_control *control);
 
 /* Accept no more connections, remove the socket, close every connection once what was answered is written. */
 void msk_control_close(struct msk_control *control);
-bool msk_control_closed(const struct msk_control *control);
 
 /* Drops connections that were not over by themselves, then frees. NULL is fine. All requests must have been answered.
  */
