@@ -165,7 +165,6 @@ json_t *msk_node_digest_json(struct msk_node *node, const struct msk_digest *gro
  * "index", "term", "hex" and, where the machine's commands have a type, "command". */
 json_t *msk_node_entries_json(const struct msk_node *node, const struct msk_digest *group, uint64_t from, uint64_t to);
 json_t *msk_node_groups_json(const struct msk_node *node); /* [{"alias","group_id"}] */
-json_t *msk_node_gossip_json(const struct msk_node *node); /* msk_gossip_json, or null */
 
 /* What `wait` and metrics look at. Counts begin with the node, or with its joining the group, and never go back. */
 struct msk_group_view {

@@ -122,7 +122,7 @@ json_t *msk_node_status_json(const struct msk_node *node, struct msk_now now, co
                      "leader_age_ms", age_json(now, raft.leader_heard_ms),
                      "timer_ms", (json_int_t)timer_ms,
                      "quorum", (json_int_t)raft.quorum,
-                     "gossip", msk_node_gossip_json(node),
+                     "gossip", node->announcer ? msk_gossip_json(msk_announcer_gossip(node->announcer)) : json_null(),
                      "lag", (json_int_t)(raft.group_committed - raft.committed.index),
                      "halted", raft.halted,
                      "log_bytes", (json_int_t)raft.log_bytes,
@@ -169,11 +169,6 @@ json_t *msk_node_catalog_json(const struct msk_node *node, struct msk_now now)
         }
     }
     return json_pack("{s:o, s:o}", "peers", peers, "own", msk_entry_to_json(&node->own.signed_entry, true));
-}
-
-json_t *msk_node_gossip_json(const struct msk_node *node)
-{
-    return node->announcer ? msk_gossip_json(msk_announcer_gossip(node->announcer)) : json_null();
 }
 
 json_t *msk_node_groups_json(const struct msk_node *node)
